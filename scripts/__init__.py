@@ -1,0 +1,1 @@
+"""Developer tools: set up, download, check, and make the fixtures that tests and demos use."""

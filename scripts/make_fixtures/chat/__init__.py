@@ -1,0 +1,1 @@
+"""The starter chat model: its corpus, its tokenizer, its training and its measurement."""

@@ -1,0 +1,1 @@
+"""Sound in and out on one sample clock: cards, recordings, resampling, voice activity, playout."""

@@ -1,0 +1,72 @@
+"""What a sound card is to the rest of the program: a clock that takes and gives blocks of samples.
+
+Capture and playout share one sample clock, and it never waits for a model. Whatever happens between
+microphone and loudspeaker is a matter of positions on that clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from voicebot_local.audio.playout import Playout
+from voicebot_local.providers.base import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One tick of the clock: what came in and what went out, at the card's rate.
+
+    `heard` and `played` have the same length and begin at sample `position` of the card's clock.
+    `played` is what was really handed to the loudspeaker, silence included.
+    `lost` counts samples dropped just before this block because the program was too slow; the
+    positions account for them.
+    `reply_played` and `underrun` are `Playout.reply_played` and `Playout.underrun_samples` after
+    this block was played.
+    `end_of_input` is True on the block that holds the last of a recording (never on a real card).
+    """
+
+    position: int
+    heard: Samples
+    played: Samples
+    reply_played: int
+    underrun: int
+    lost: int = 0
+    end_of_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CardNotice:
+    """The card vanished (`lost` True) or is back (`lost` False); the blocks go on afterwards."""
+
+    name: str
+    lost: bool
+    message: str = ""
+
+
+class SoundCard(Protocol):
+    """A microphone and a loudspeaker on one clock.
+
+    Used as `async with card.open() as ticks: async for tick in ticks: ...`; leaving the block closes the
+    devices. Reading too slowly never delays the sound: the oldest blocks are dropped and counted
+    in `Block.lost`. Raises DeviceError when it cannot be opened.
+    """
+
+    @property
+    def rate(self) -> int:
+        """Samples a second, of both directions."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """For people: the devices, or the recording."""
+        ...
+
+    @property
+    def playout(self) -> Playout:
+        """Where replies are written to."""
+        ...
+
+    def open(self) -> AbstractAsyncContextManager[AsyncIterator[Block | CardNotice]]: ...

@@ -1,0 +1,1 @@
+"""What listens, thinks and speaks: three Protocols and one module for each provider."""
