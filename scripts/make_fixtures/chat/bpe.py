@@ -1,4 +1,4 @@
-"""Byte-level BPE that splits and merges exactly as llama.cpp does for `tokenizer.ggml.pre = llama-bpe`.
+"""Byte-level BPE that splits and merges as llama.cpp does for `tokenizer.ggml.pre = llama-bpe`.
 
 `train_bpe` learns a vocabulary; `Tokenizer` turns text and chats into ids. The special tokens come
 last in the vocabulary, and a word that is itself a token is never split (Llama 3 ignores merges
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 BEGIN, END, HEADER, HEADER_END, TURN_END = SPECIAL_TOKENS = (
     "<|begin_of_text|>",
@@ -79,7 +80,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> tuple[list[str], list[tu
     while len(tokens) < room:
         pairs: Counter[tuple[str, str]] = Counter()
         for parts, n in words.items():
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in pairwise(parts):
                 pairs[pair] += n
         if not pairs:
             break
@@ -134,7 +135,7 @@ class Tokenizer:
             return known
         whole = _symbols(word)
         parts: tuple[str, ...] = (whole,) if whole in self.ids else tuple(whole)
-        while ranked := [p for p in zip(parts, parts[1:], strict=False) if p in self._rank]:
+        while ranked := [p for p in pairwise(parts) if p in self._rank]:
             parts = _merge(parts, min(ranked, key=self._rank.__getitem__))
         ids = self._known[word] = [self.ids[part] for part in parts]
         return ids
