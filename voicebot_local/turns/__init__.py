@@ -1,0 +1,1 @@
+"""Pure decisions about who speaks when: no clock, no I/O, no await."""
