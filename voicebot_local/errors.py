@@ -2,7 +2,7 @@
 
     VoicebotError                 one clear sentence (`str(e)`), and how to mend it (`e.mend`)
     ├── ConfigError               a configuration file, key or command-line value is wrong
-    ├── InputError                a recording or another file of the user's cannot be read or written
+    ├── InputError                a file of the user's cannot be read or written
     ├── DeviceError               a microphone or loudspeaker is missing, busy or refuses
     ├── ModelError                a model file is missing, damaged or of the wrong kind
     ├── OutOfMemory               a model does not fit in the memory that is free

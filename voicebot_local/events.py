@@ -334,8 +334,8 @@ Observation: TypeAlias = (
 )
 Event: TypeAlias = Observation | Decision
 
-DECISIONS: tuple[type, ...] = Decision.__args__  # type: ignore[attr-defined]
-EVENTS: dict[str, type] = {kind.__name__: kind for kind in Event.__args__}  # type: ignore[attr-defined]
+DECISIONS: tuple[type, ...] = Decision.__args__
+EVENTS: dict[str, type] = {kind.__name__: kind for kind in Event.__args__}
 
 
 # --- The log -------------------------------------------------------------------------------------

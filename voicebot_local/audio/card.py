@@ -49,8 +49,8 @@ class CardNotice:
 class SoundCard(Protocol):
     """A microphone and a loudspeaker on one clock.
 
-    Used as `async with card.open() as ticks: async for tick in ticks: ...`; leaving the block closes the
-    devices. Reading too slowly never delays the sound: the oldest blocks are dropped and counted
+    Used as `async with card.open() as ticks: async for tick in ticks: ...`; leaving the block
+    closes the devices. Reading too slowly never delays the sound: the oldest blocks are dropped and counted
     in `Block.lost`. Raises DeviceError when it cannot be opened.
     """
 

@@ -1,4 +1,4 @@
-"""The playout buffer: replies go in at one end, the sound card's clock takes blocks at the other."""
+"""The playout buffer: replies go in at one end, the card's clock takes blocks at the other."""
 
 from __future__ import annotations
 
