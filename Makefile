@@ -1,0 +1,18 @@
+# `make run` sets up what is missing and talks; `make test` sets up and runs the tests.
+.PHONY: run test check clean
+
+run:
+	@scripts/setup.sh starter
+	@.venv/bin/voicebot-local run $(ARGS)
+
+test:
+	@scripts/setup.sh starter local dev
+	.venv/bin/pytest $(ARGS)
+
+check:
+	@scripts/check.sh
+
+# Model weights in models/ and what was compiled (in the user's cache directory) stay.
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
