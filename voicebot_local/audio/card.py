@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from voicebot_local.audio.playout import Playout
+from voicebot_local.audio.playout import Played, Playout
 from voicebot_local.providers.base import Samples
 
 
@@ -19,20 +19,16 @@ from voicebot_local.providers.base import Samples
 class Block:
     """One tick of the clock: what came in and what went out, at the card's rate.
 
-    `heard` and `played` have the same length and begin at sample `position` of the card's clock.
-    `played` is what was really handed to the loudspeaker, silence included.
+    `heard` and `played.samples` have the same length and begin at sample `position` of the clock.
+    `played` is what `Playout.pull` gave for this block and was really handed to the loudspeaker.
     `lost` counts samples dropped just before this block because the program was too slow; the
     positions account for them.
-    `reply_played` and `underrun` are `Playout.reply_played` and `Playout.underrun_samples` after
-    this block was played.
     `end_of_input` is True on the block that holds the last of a recording (never on a real card).
     """
 
     position: int
     heard: Samples
-    played: Samples
-    reply_played: int
-    underrun: int
+    played: Played
     lost: int = 0
     end_of_input: bool = False
 

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
 from voicebot_local.providers.base import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What one block handed to the loudspeaker: `samples`, silence included.
+
+    `reply` numbers the reply they belong to (0: none yet), `reply_played` counts the samples of it
+    that were played so far, `underrun` the silence that had to be played inside it so far.
+    """
+
+    samples: Samples
+    reply: int
+    reply_played: int
+    underrun: int
+    finished: bool
 
 
 class Playout:
@@ -24,6 +40,7 @@ class Playout:
         self._lock = threading.Lock()
         self._queue: deque[Samples] = deque()
         self._waiting = 0
+        self._reply = 0
         self._open = False
         self._started = False
         self._played = 0
@@ -39,51 +56,44 @@ class Playout:
         """Samples that may be written now."""
         return self.capacity - self._waiting
 
-    @property
-    def reply_played(self) -> int:
-        """Samples of the present reply that were handed to the card."""
-        return self._played
-
-    @property
-    def underrun_samples(self) -> int:
-        """Silence played inside the present reply because its audio came too late, in samples."""
-        return self._underrun
-
-    @property
-    def finished(self) -> bool:
-        """True when the present reply was closed and all of it was played."""
-        return not self._open and self._waiting == 0
-
-    def begin(self) -> None:
-        """Start a new reply; anything left of an older one is dropped."""
+    def begin(self) -> int:
+        """Start a new reply and return its number; anything left of an older one is dropped."""
         with self._lock:
             self._queue.clear()
             self._waiting = self._played = self._underrun = 0
             self._open, self._started = True, False
+            self._reply += 1
+            return self._reply
 
-    def write(self, samples: Samples) -> None:
-        """Append to the present reply. The caller has asked `space`; more than fits raises."""
+    def write(self, reply: int, samples: Samples) -> None:
+        """Append to reply number `reply`; audio of a reply that is over is dropped.
+
+        The caller has asked `space`; more than fits raises BufferError.
+        """
         with self._lock:
+            if reply != self._reply or not self._open:
+                return
             if len(samples) > self.capacity - self._waiting:
                 raise BufferError(f"{len(samples)} samples do not fit in {self.space}")
             if len(samples):
                 self._queue.append(samples)
                 self._waiting += len(samples)
 
-    def close(self) -> None:
-        """No more audio will come for the present reply."""
+    def close(self, reply: int) -> None:
+        """No more audio will come for reply number `reply`."""
         with self._lock:
-            self._open = False
+            if reply == self._reply:
+                self._open = False
 
     def flush(self) -> int:
-        """Drop what was not played; the next block is silent. Returns `reply_played`."""
+        """End the present reply: the next block is silent. Returns how much of it was played."""
         with self._lock:
             self._queue.clear()
             self._waiting = 0
             self._open = self._started = False
             return self._played
 
-    def pull(self, count: int) -> Samples:
+    def pull(self, count: int) -> Played:
         """The next `count` samples for the loudspeaker; called by the card's clock only."""
         out = np.zeros(count, np.float32)
         with self._lock:
@@ -102,4 +112,5 @@ class Playout:
             self._started = self._started or filled > 0
             if self._open and self._started:
                 self._underrun += count - filled
-        return out
+            finished = not self._open and self._waiting == 0
+            return Played(out, self._reply, self._played, self._underrun, finished)
