@@ -1,0 +1,1 @@
+"""Text on its way to the loudspeaker: cut into clauses and put as a person would say it."""
