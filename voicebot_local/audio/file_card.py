@@ -118,8 +118,6 @@ class FileCard:
                 # A block's sound leaves for the loudspeaker when the block begins, and its heard
                 # samples arrive when it ends: nothing is played before it was written.
                 played = self._playout.pull(self._count)
-                reply_played = self._playout.reply_played
-                underrun = self._playout.underrun_samples
                 if self._pace == "realtime":
                     # Against the start, not the block before: lateness is caught up with.
                     due = start + end / self._rate
@@ -130,8 +128,6 @@ class FileCard:
                     position=position,
                     heard=samples,
                     played=played,
-                    reply_played=reply_played,
-                    underrun=underrun,
                     recording_ended=ended,
                     end_of_input=ended is not None and ended == len(self.recordings) - 1,
                 )
