@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from voicebot_local.providers.base import Word
 from voicebot_local.text.syllables import syllables
 
-
 SYLLABLE_S = 0.2
 """Length of a syllable in unhurried English speech (s); about five a second is usual."""
 

@@ -92,6 +92,17 @@ class TurnMachine:
         """Number of the present turn, or of the last one; the first turn is 1."""
         return self._turn.number
 
+    @property
+    def part(self) -> int:
+        """Number of the present turn's newest part; -1 where it has none."""
+        return self._turn.parts - 1
+
+    @property
+    def quiet(self) -> bool:
+        """True when nobody has spoken for as long as a turn's end takes."""
+        quiet_s = (self._position - self._audio_to) / RECOGNIZER_RATE
+        return self._run.voiced_s == 0 and quiet_s >= self._settings.end_silence_s
+
     def handle(self, event: Observation) -> list[Decision]:
         """Take one observation and return what follows from it, in order.
 

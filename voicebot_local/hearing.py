@@ -1,0 +1,91 @@
+"""The microphone's side of a session: the card's blocks become voice activity and speech."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+
+import anyio
+import numpy as np
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from voicebot_local.audio import vad
+from voicebot_local.audio.preroll import Preroll
+from voicebot_local.audio.resample import Resampler
+from voicebot_local.events import VoiceActivity
+from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
+
+KEEP_S = 10
+"""Audio kept for a part that begins in the past: pre-roll, a barge-in's first words (s)."""
+QUEUE_BLOCKS = 1024
+"""Windows that may wait for a recognizer that is behind or restarting: about half a minute."""
+SILENT_DBFS = -120.0
+
+
+class Hearing:
+    """Resamples the microphone to 16 kHz, detects voice, and feeds the part that is being heard.
+
+    Positions count the 16 kHz samples since the start of the session. A part's audio is handed on
+    window by window, so that consecutive parts neither repeat nor miss a sample.
+    """
+
+    def __init__(self, card_rate: int) -> None:
+        self._resampler = Resampler(card_rate, RECOGNIZER_RATE)
+        self._detector = vad.VoiceActivity()
+        self._ring = Preroll(KEEP_S * RECOGNIZER_RATE)
+        self._part: MemoryObjectSendStream[Samples] | None = None
+        self._fed_to = 0
+
+    @property
+    def position(self) -> int:
+        """Samples judged so far."""
+        return self._detector.position
+
+    @property
+    def backlog(self) -> int:
+        """Windows of the present part that its recognizer has not taken yet."""
+        return self._part.statistics().current_buffer_used if self._part else 0
+
+    def push(self, heard: Samples) -> Iterator[VoiceActivity]:
+        """Take a block from the card; yields one observation for each complete window.
+
+        Raises anyio.WouldBlock when the recognizer is `QUEUE_BLOCKS` windows behind.
+        """
+        samples = self._resampler.push(heard)
+        self._ring.push(samples)
+        for end, probability in self._detector.push(samples):
+            if self._part is not None:
+                self._feed(self._part, end)
+            window = self._between(end - vad.WINDOW, end)
+            yield VoiceActivity(end, round(probability, 3), round(_dbfs(window), 1))
+
+    def begin_part(self, audio_from: int) -> MemoryObjectReceiveStream[Samples]:
+        """A part begins: its audio comes from here, first what was heard since `audio_from`."""
+        self.end_part()
+        send, receive = anyio.create_memory_object_stream[Samples](QUEUE_BLOCKS)
+        self._part, self._fed_to = send, audio_from
+        self._feed(send, self.position)
+        return receive
+
+    def _feed(self, part: MemoryObjectSendStream[Samples], end: int) -> None:
+        if end > self._fed_to:
+            # A recognizer that failed has closed its end; its failure is reported by itself.
+            with suppress(anyio.BrokenResourceError):
+                part.send_nowait(self._between(self._fed_to, end))
+            self._fed_to = end
+
+    def _between(self, begin: int, end: int) -> Samples:
+        newest = self._ring.since(begin)
+        return newest[: max(0, end - max(begin, self._ring.oldest))]
+
+    def end_part(self) -> None:
+        """The part is over: its stream ends after what was fed to it."""
+        if self._part is not None:
+            self._part.close()
+            self._part = None
+
+
+def _dbfs(samples: Samples) -> float:
+    power = float(np.mean(np.square(samples))) if len(samples) else 0.0
+    return 10 * math.log10(power) if power > 1e-12 else SILENT_DBFS

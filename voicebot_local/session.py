@@ -1,0 +1,332 @@
+"""The session: feeds observations to the turn machine and carries out what it decides."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
+import numpy as np
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from voicebot_local.audio.card import Block, CardNotice, SoundCard
+from voicebot_local.audio.level import LevelMeter
+from voicebot_local.audio.resample import at_rate
+from voicebot_local.errors import VoicebotError
+from voicebot_local.events import (
+    Apologized,
+    AudioLost,
+    CardBack,
+    CardLost,
+    Decision,
+    EventLog,
+    InputEnded,
+    Observation,
+    RecordingFailed,
+    ReplyStopped,
+    SessionEnded,
+    SessionStarted,
+    SpeechEnded,
+    SpeechStarted,
+    StageFailed,
+    Transcribed,
+    TurnCommitted,
+    TurnDiscarded,
+    TurnFinished,
+    TurnRecorded,
+    UserTyped,
+)
+from voicebot_local.hearing import Hearing
+from voicebot_local.providers.base import (
+    RECOGNIZER_RATE,
+    ChatModel,
+    Recognizer,
+    Samples,
+    Synthesizer,
+)
+from voicebot_local.speaking import Speaking
+from voicebot_local.turns.conversation import Conversation
+from voicebot_local.turns.machine import State, TurnMachine
+from voicebot_local.turns.settings import TurnSettings
+
+MOST_BACKLOG = 64
+"""Windows that a recognizer may be behind before a recording that can wait does (about 2 s)."""
+APOLOGY = "Sorry, something went wrong. Please say that again."
+
+
+class Providers(Protocol):
+    """What listens, thinks and speaks in this session, loaded and ready."""
+
+    @property
+    def recognizer(self) -> Recognizer: ...
+    @property
+    def chat(self) -> ChatModel: ...
+    @property
+    def synthesizer(self) -> Synthesizer: ...
+
+
+class BlockSink(Protocol):
+    """A file that takes the session's sound; raises VoicebotError when it cannot go on."""
+
+    def write(self, block: Block) -> None: ...
+
+
+class Clock(Protocol):
+    """The clock of a sound card that plays recordings instead of a microphone.
+
+    `fast`: it does not keep real time, so it can stand still while a model works.
+    """
+
+    fast: bool
+
+    def hold(self) -> None:
+        """Stop the clock."""
+
+    def release(self) -> None:
+        """Let the clock go on."""
+
+    def next_recording(self) -> None:
+        """The program is ready for the next recording, if the one before is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What a session needs to know besides its devices and providers.
+
+    `turns`: end after that many; 0 is no limit. `clock`: where recordings stand for a microphone,
+    what holds and releases them.
+    """
+
+    turn: TurnSettings
+    system_prompt: str
+    backend: str
+    turns: int = 0
+    apology: str = APOLOGY
+    clock: Clock | None = None
+
+
+@dataclass(slots=True)
+class _Present:
+    """The turn that is going on, as far as the session has to remember it."""
+
+    user: str = ""
+    speech_end: int | None = None
+    heard: str | None = None
+    recognitions: list[anyio.CancelScope] = field(default_factory=list)
+
+
+class Session:
+    """One conversation over one sound card with one set of providers."""
+
+    def __init__(
+        self,
+        card: SoundCard,
+        providers: Providers,
+        log: EventLog,
+        settings: SessionSettings,
+        sinks: Sequence[BlockSink] = (),
+    ) -> None:
+        self._card = card
+        self._recognizer = providers.recognizer
+        self._log = log
+        self._settings = settings
+        self._sinks = list(sinks)
+        self._machine = TurnMachine(settings.turn, settings.turns)
+        self._hearing = Hearing(card.rate)
+        self._level = LevelMeter(card.rate)
+        self._speaking = Speaking(
+            providers.chat, providers.synthesizer, card.playout, card.rate, self.observe
+        )
+        self._conversation = Conversation(settings.system_prompt)
+        self._pending: deque[Observation] = deque()
+        self._present = _Present()
+        self._one_at_a_time = anyio.Lock()
+        self._tasks = anyio.create_task_group()
+
+    async def run(self) -> None:
+        """Hold the conversation until it ends; cancelling ends it at once.
+
+        Raises DeviceError when the sound card cannot be opened. Failures of providers and of the
+        recording become events, and the conversation goes on.
+        """
+        async with self._card.open() as blocks, self._tasks:
+            started = SessionStarted(self._card.name, self._card.rate, self._settings.backend)
+            self.observe(started)
+            async for block in blocks:
+                if isinstance(block, CardNotice):
+                    self._on_notice(block)
+                else:
+                    self._on_block(block)
+
+    def type(self, text: str) -> None:
+        """The user typed a whole turn."""
+        self.observe(UserTyped(text))
+
+    def end_input(self) -> None:
+        """Nothing more will be said or typed: the session ends when the present turn is over."""
+        self.observe(InputEnded(self._hearing.position))
+
+    def observe(self, event: Observation) -> None:
+        """Log `event`, ask the turn machine, and carry out what it decides, in order.
+
+        What is observed meanwhile, by the carrying out, waits until all of that is done.
+        """
+        self._pending.append(event)
+        if len(self._pending) > 1:
+            return
+        while self._pending:
+            event = self._pending[0]
+            self._log.append(event)
+            for decision in self._machine.handle(event):
+                self._log.append(decision)
+                self._carry_out(decision)
+            self._pending.popleft()
+        self._pace()
+
+    # --- the sound card's clock ---
+
+    def _on_block(self, block: Block) -> None:
+        self._record(block)
+        if block.lost:
+            self.observe(AudioLost(block.position - block.lost, block.lost))
+            self._hear(np.zeros(block.lost, np.float32))
+        self._hear(block.heard)
+        if block.end_of_input:
+            self.end_input()
+        self._speaking.on_block(block)
+        self._pace()
+
+    def _hear(self, samples: Samples) -> None:
+        self._level.push(samples)
+        try:
+            for voice in self._hearing.push(samples):
+                self.observe(voice)
+        except anyio.WouldBlock:
+            self._stop_recognition()
+            message = "the recognizer is too far behind the microphone"
+            self._fail_recognition(self._machine.turn, self._machine.part, message)
+
+    def _record(self, block: Block) -> None:
+        for sink in list(self._sinks):
+            try:
+                sink.write(block)
+            except VoicebotError as error:
+                self._sinks.remove(sink)
+                self.observe(RecordingFailed(error.message))
+
+    def _on_notice(self, notice: CardNotice) -> None:
+        if notice.lost:
+            self.observe(CardLost(notice.name, notice.message))
+        else:
+            self.observe(CardBack(notice.name))
+
+    def _pace(self) -> None:
+        """A recording that is not played in real time waits here for the models."""
+        gate = self._settings.clock
+        if gate is None:
+            return
+        if self._machine.state is State.IDLE and self._machine.quiet:
+            gate.next_recording()
+        deciding = self._machine.state is State.DECIDING
+        behind = self._hearing.backlog > MOST_BACKLOG
+        if gate.fast and (deciding or behind or self._speaking.starving):
+            gate.hold()
+        else:
+            gate.release()
+
+    # --- what decisions do ---
+
+    def _carry_out(self, decision: Decision) -> None:
+        match decision:
+            case SpeechStarted():
+                if decision.part == 0:
+                    self._present = _Present()
+                self._begin_recognition(decision)
+            case SpeechEnded():
+                self._hearing.end_part()
+                self._present.speech_end = self._end_of_speech(decision.decided_at)
+            case TurnDiscarded():
+                self._stop_recognition()
+            case TurnCommitted():
+                if decision.revision == 0 and self._machine.part < 0:
+                    self._present = _Present()
+                self._present.user = decision.text
+                reply = self._speaking.begin(decision.turn, decision.revision)
+                messages = self._conversation.with_user(decision.text)
+                self._tasks.start_soon(self._speaking.answer, reply, messages)
+            case Apologized():
+                self._apologize(decision)
+            case ReplyStopped():
+                heard = self._speaking.stop()
+                self._present.heard = None if decision.reason == "resumed" else heard
+            case TurnFinished():
+                self._finish_turn(decision)
+            case SessionEnded():
+                self._tasks.cancel_scope.cancel()
+
+    def _end_of_speech(self, decided_at: int) -> int | None:
+        """The user's last audible sample before the turn's end was decided."""
+        before = at_rate(decided_at, RECOGNIZER_RATE, self._card.rate)
+        return self._level.last_audible(before, self._level.threshold_db(before))
+
+    def _begin_recognition(self, decision: SpeechStarted) -> None:
+        audio = self._hearing.begin_part(decision.audio_from)
+        scope = anyio.CancelScope()
+        self._present.recognitions.append(scope)
+        self._tasks.start_soon(self._recognize, decision.turn, decision.part, audio, scope)
+
+    def _stop_recognition(self) -> None:
+        self._hearing.end_part()
+        for scope in self._present.recognitions:
+            scope.cancel()
+
+    async def _recognize(
+        self,
+        turn: int,
+        part: int,
+        audio: MemoryObjectReceiveStream[Samples],
+        scope: anyio.CancelScope,
+    ) -> None:
+        """Observe the transcripts of one part; exactly one final one or one failure."""
+        with scope, audio:
+            try:
+                async with self._one_at_a_time, self._recognizer.transcribe(audio) as transcripts:
+                    async for said in transcripts:
+                        self.observe(
+                            Transcribed(
+                                turn, part, said.text, said.is_final, said.words, said.confidence
+                            )
+                        )
+            except VoicebotError as error:
+                self._fail_recognition(turn, part, error.message)
+
+    def _fail_recognition(self, turn: int, part: int, message: str) -> None:
+        self.observe(StageFailed(turn, part, "recognizer", message))
+
+    def _apologize(self, decision: Apologized) -> None:
+        reply = self._speaking.begin(decision.turn, decision.revision)
+        if decision.stage == "synthesizer":
+            self._speaking.silent(reply, self._settings.apology)
+        else:
+            self._tasks.start_soon(self._speaking.say, reply, self._settings.apology)
+
+    def _finish_turn(self, decision: TurnFinished) -> None:
+        present, reply = self._present, self._speaking.reply
+        assistant = reply.speech.text if reply else ""
+        heard = assistant if decision.outcome == "completed" else present.heard or ""
+        if decision.outcome != "failed":
+            interrupted = decision.outcome == "interrupted"
+            self._conversation.remember(present.user, heard, interrupted=interrupted)
+        self._log.append(
+            TurnRecorded(
+                decision.turn,
+                present.user,
+                assistant,
+                heard,
+                decision.outcome,
+                present.speech_end,
+                reply.audible_from if reply else None,
+            )
+        )

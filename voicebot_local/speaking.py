@@ -1,0 +1,249 @@
+"""The loudspeaker's side of a session: a reply's text becomes clauses, speech and playout."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+
+from voicebot_local.audio.card import Block
+from voicebot_local.audio.level import LevelMeter
+from voicebot_local.audio.playout import Played, Playout
+from voicebot_local.audio.resample import Resampler
+from voicebot_local.errors import VoicebotError
+from voicebot_local.events import (
+    ClauseReady,
+    Observation,
+    PlayoutFinished,
+    PlayoutStarted,
+    PlayoutUnderrun,
+    ReplyText,
+    ReplyTextEnded,
+    SpeechProduced,
+    Stage,
+    StageFailed,
+)
+from voicebot_local.providers.base import (
+    ChatModel,
+    Message,
+    Samples,
+    SpokenAudio,
+    Stream,
+    Synthesizer,
+    TextDelta,
+)
+from voicebot_local.text.clauses import ClauseSplitter
+from voicebot_local.text.spoken import spoken
+from voicebot_local.turns.heard import SpokenReply
+
+CLAUSES_AHEAD = 8
+"""Clauses that may wait for the synthesizer; the chat model waits when there are more."""
+
+
+class Ticks:
+    """Lets tasks wait for the next tick of the sound card's clock."""
+
+    def __init__(self) -> None:
+        self._next = anyio.Event()
+
+    def tick(self) -> None:
+        """The clock ticked."""
+        self._next.set()
+        self._next = anyio.Event()
+
+    async def wait(self) -> None:
+        """Wait for the next tick."""
+        await self._next.wait()
+
+
+@dataclass(slots=True)
+class Reply:
+    """One revision of a reply, while it is prepared and played.
+
+    `number` is its number in the playout buffer and `written` counts its samples there; `started`
+    and `audible_from` are positions on the card's clock.
+    """
+
+    turn: int
+    revision: int
+    speech: SpokenReply
+    number: int
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    written: int = 0
+    producing: bool = True
+    started: int | None = None
+    audible_from: int | None = None
+    played: int = 0
+    underrun: int = 0
+    finished: bool = False
+
+
+class Speaking:
+    """Prepares one reply at a time, writes it to the playout buffer as there is room, and watches
+    what becomes of it on the sound card's clock."""
+
+    def __init__(
+        self,
+        chat: ChatModel,
+        synthesizer: Synthesizer,
+        playout: Playout,
+        card_rate: int,
+        observe: Callable[[Observation], None],
+    ) -> None:
+        self.reply: Reply | None = None
+        self._chat = chat
+        self._synthesizer = synthesizer
+        self._playout = playout
+        self._rate = card_rate
+        self._observe = observe
+        self._level = LevelMeter(card_rate)
+        self._ticks = Ticks()
+        self._one_at_a_time = anyio.Lock()
+
+    @property
+    def starving(self) -> bool:
+        """True while a reply is being prepared and the loudspeaker has next to nothing to play."""
+        reply = self.reply
+        return (
+            reply is not None
+            and reply.producing
+            and not reply.scope.cancel_called
+            and self._playout.waiting < self._rate // 10
+        )
+
+    def begin(self, turn: int, revision: int) -> Reply:
+        """A new reply begins; what was left of another is dropped."""
+        number = self._playout.begin()
+        self.reply = Reply(turn, revision, SpokenReply(self._rate), number)
+        return self.reply
+
+    def stop(self) -> str:
+        """Stop the present reply: the next block is silent. Returns the words that were heard."""
+        played = self._playout.flush()
+        if self.reply is None:
+            return ""
+        self.reply.scope.cancel()
+        return self.reply.speech.heard(played)
+
+    def silent(self, reply: Reply, text: str) -> None:
+        """The reply is `text`, but nothing can speak it: it is over on the next tick."""
+        reply.speech.add_clause(text)
+        reply.producing = False
+        self._playout.close(reply.number)
+
+    def on_block(self, block: Block) -> None:
+        """The clock ticked: observe what was played of the present reply."""
+        played = block.played
+        self._level.push(played.samples)
+        reply = self.reply
+        if reply is not None and played.reply == reply.number and not reply.finished:
+            self._watch(reply, block.position, played)
+        self._ticks.tick()
+
+    def _watch(self, reply: Reply, position: int, played: Played) -> None:
+        tag = (reply.turn, reply.revision)
+        end = position + len(played.samples)
+        if reply.started is None and played.reply_played:
+            reply.started = position
+            self._observe(PlayoutStarted(*tag, position))
+        if reply.started is not None and reply.audible_from is None:
+            reply.audible_from = self._level.first_audible(reply.started)
+        if played.reply_played > reply.played and played.underrun > reply.underrun:
+            silence = played.underrun - reply.underrun
+            self._observe(PlayoutUnderrun(*tag, end, silence))
+            reply.underrun = played.underrun
+        reply.played = played.reply_played
+        if played.finished and not reply.scope.cancel_called:
+            reply.finished = True
+            self._observe(PlayoutFinished(*tag, end, played.reply_played))
+
+    async def answer(self, reply: Reply, messages: Sequence[Message]) -> None:
+        """Let the chat model reply to `messages` and speak it."""
+        await self._run(reply, self._chat.reply(messages))
+
+    async def say(self, reply: Reply, text: str) -> None:
+        """Speak a fixed text."""
+        await self._run(reply, _fixed(text))
+
+    async def _run(self, reply: Reply, text: Stream[TextDelta]) -> None:
+        """Returns when all audio is in the playout buffer; a failure becomes an observation."""
+        with reply.scope:
+            async with self._one_at_a_time:
+                await self._produce(reply, text)
+            self._playout.close(reply.number)
+            reply.producing = False
+
+    async def _produce(self, reply: Reply, text: Stream[TextDelta]) -> None:
+        send, receive = anyio.create_memory_object_stream[str](CLAUSES_AHEAD)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._write, reply, text, send)
+            try:
+                async with receive, self._synthesizer.speak(receive) as audio:
+                    await self._play(reply, audio)
+            except VoicebotError as error:
+                self._fail(reply, "synthesizer", error)
+
+    def _fail(self, reply: Reply, stage: Stage, error: VoicebotError) -> None:
+        reply.scope.cancel()
+        self._observe(StageFailed(reply.turn, reply.revision, stage, error.message))
+
+    async def _write(
+        self, reply: Reply, text: Stream[TextDelta], clauses: MemoryObjectSendStream[str]
+    ) -> None:
+        splitter = ClauseSplitter()
+        async with clauses:
+            try:
+                async with text as deltas:
+                    async for delta in deltas:
+                        self._observe(ReplyText(reply.turn, reply.revision, delta.text))
+                        await self._hand_on(reply, splitter.push(delta.text), clauses)
+            except VoicebotError as error:
+                self._fail(reply, "chat", error)
+                return
+            self._observe(ReplyTextEnded(reply.turn, reply.revision))
+            await self._hand_on(reply, splitter.finish(), clauses)
+
+    async def _hand_on(
+        self, reply: Reply, parts: Sequence[str], clauses: MemoryObjectSendStream[str]
+    ) -> None:
+        for part in parts:
+            aloud = spoken(part)
+            number = reply.speech.add_clause(part)
+            self._observe(ClauseReady(reply.turn, reply.revision, number, part, aloud))
+            # A synthesizer that failed has closed its end; its own failure is what counts.
+            with suppress(anyio.BrokenResourceError):
+                await clauses.send(aloud)
+
+    async def _play(self, reply: Reply, audio: AsyncIterator[SpokenAudio]) -> None:
+        resampler = Resampler(self._synthesizer.sample_rate, self._rate)
+        async for chunk in audio:
+            samples = resampler.push(chunk.samples)
+            start = reply.written
+            reply.speech.add_audio(chunk.clause, start, len(samples), chunk.words)
+            self._observe(
+                SpeechProduced(reply.turn, reply.revision, chunk.clause, start, len(samples))
+            )
+            await self._put(reply, samples)
+        await self._put(reply, resampler.finish())
+        reply.speech.finish_audio()
+
+    async def _put(self, reply: Reply, samples: Samples) -> None:
+        """Write `samples` to the playout buffer as there is room for them."""
+        while len(samples):
+            now = samples[: self._playout.space]
+            self._playout.write(reply.number, now)
+            reply.written += len(now)
+            samples = samples[len(now) :]
+            if len(samples):
+                await self._ticks.wait()
+
+
+@asynccontextmanager
+async def _fixed(text: str) -> AsyncIterator[AsyncIterator[TextDelta]]:
+    async def deltas() -> AsyncIterator[TextDelta]:
+        yield TextDelta(text)
+
+    yield deltas()

@@ -1,0 +1,31 @@
+"""What was said so far, as the chat model is told: the persona, and turns as they were heard."""
+
+from __future__ import annotations
+
+from voicebot_local.providers.base import Message
+
+KEPT_TURNS = 200
+"""Turns that are kept at the most; a chat model's window is smaller, and it trims further."""
+
+
+class Conversation:
+    """The messages of one conversation; an interrupted reply is kept as far as it was heard."""
+
+    def __init__(self, system_prompt: str) -> None:
+        self._system = [Message("system", system_prompt)] if system_prompt else []
+        self._turns: list[list[Message]] = []
+
+    def with_user(self, text: str) -> list[Message]:
+        """All messages, and `text` as the user's next one."""
+        past = [message for turn in self._turns for message in turn]
+        return [*self._system, *past, Message("user", text)]
+
+    def remember(self, user: str, heard: str, *, interrupted: bool) -> None:
+        """A turn is over: what the user said, and what was heard of the reply, if anything."""
+        turn = [Message("user", user)]
+        if heard:
+            turn.append(Message("assistant", heard, interrupted))
+        self._turns.append(turn)
+        if len(self._turns) > KEPT_TURNS:
+            # Dropping a quarter at once keeps the prompt's beginning the same for many turns.
+            del self._turns[: KEPT_TURNS // 4]
