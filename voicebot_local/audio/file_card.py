@@ -47,7 +47,7 @@ class FileCard:
         self.recordings = [check_recording(path) for path in recordings]
         self._rate = rate
         self._count = max(1, round(block_s * rate))
-        self._pace = pace
+        self.fast = pace == "fast"
         self._playout = Playout(round(playout_s * rate))
         self._released = anyio.Event()
         self._held = False
@@ -75,15 +75,11 @@ class FileCard:
         """Recordings that have not begun."""
         return max(0, len(self.recordings) - self._allowed)
 
-    def next_recording(self) -> bool:
-        """Let the next recording begin with the next block.
-
-        False, and no effect, while one is still being heard or when none is left.
-        """
-        if self._ended < self._allowed or not self.recordings_left:
-            return False
-        self._allowed += 1
-        return True
+    def next_recording(self) -> None:
+        """Let the next recording begin with the next block; without effect while one is still
+        being heard or when none is left."""
+        if self._ended == self._allowed and self.recordings_left:
+            self._allowed += 1
 
     def hold(self) -> None:
         """Stop a `fast` clock before its next block; a `realtime` clock waits for nobody."""
@@ -111,14 +107,14 @@ class FileCard:
         try:
             while True:
                 end = position + self._count
-                if self._pace == "fast":
+                if self.fast:
                     await anyio.lowlevel.checkpoint()
                     while self._held:
                         await self._released.wait()
                 # A block's sound leaves for the loudspeaker when the block begins, and its heard
                 # samples arrive when it ends: nothing is played before it was written.
                 played = self._playout.pull(self._count)
-                if self._pace == "realtime":
+                if not self.fast:
                     # Against the start, not the block before: lateness is caught up with.
                     due = start + end / self._rate
                     self.late_s = max(self.late_s, anyio.current_time() - due)

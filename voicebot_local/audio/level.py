@@ -93,6 +93,14 @@ class LevelMeter:
         frames = self._frames(self._index_of(after - 1) + 1, self._index_of(before))
         return int(np.count_nonzero(frames > _power(threshold_db))) * FRAME_MS / 1000
 
+    def sounds(self, pause_s: float) -> list[tuple[int, int]]:
+        """Start and end of every audible sound, oldest first; shorter pauses do not divide it."""
+        loud = self._loud(self._oldest, self._end, AUDIBLE_DB)
+        if not len(loud):
+            return []
+        parts = np.split(loud, np.flatnonzero(np.diff(loud) > pause_s * 1000) + 1)
+        return [(self._start_of(int(part[0])), self._start_of(int(part[-1]) + 1)) for part in parts]
+
     def threshold_db(self, before: int) -> float:
         """What is audible in a room that is not silent: -45 dBFS, or 10 dB above its noise.
 

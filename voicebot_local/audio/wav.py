@@ -70,6 +70,11 @@ class WavWriter:
         """Frames (one sample of each channel) that are safe in the file."""
         return self._frames
 
+    @property
+    def frames_written(self) -> int:
+        """Frames that were taken, those that still wait to be flushed included."""
+        return self._frames + self._pending_frames
+
     def write(self, *channels: Samples) -> None:
         """Append one block: an array for each channel, all of one length; clipped to -1..1.
 

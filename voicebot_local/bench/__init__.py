@@ -1,0 +1,1 @@
+"""Measurements of recorded sessions: latency and turn quality, from the sound alone."""
