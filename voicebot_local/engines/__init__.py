@@ -1,0 +1,1 @@
+"""Local engines in child processes: the child, its async face, and the pipe between them."""

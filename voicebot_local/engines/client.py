@@ -1,0 +1,274 @@
+"""A local engine as the program sees it: loaded, restarted when it dies, one call at a time."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import sys
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import anyio
+from anyio import TASK_STATUS_IGNORED, CancelScope
+from anyio.abc import TaskStatus
+
+from voicebot_local.engines import wire
+from voicebot_local.engines.connection import Call, Connection, EngineLimits
+from voicebot_local.engines.link import Link, OpenLink, process_link, thread_link
+from voicebot_local.engines.tasks import owned_tasks
+from voicebot_local.engines.wire import Input
+from voicebot_local.errors import ProviderTimeout, ProviderUnavailable, VoicebotError
+from voicebot_local.events import EngineDied, EngineLoaded, Stage
+from voicebot_local.providers.base import EngineInfo, ProviderConfig
+
+logger = logging.getLogger(__name__)
+
+Placement: TypeAlias = Literal["process", "inline"]
+
+MOST_DEATHS = 3
+"""After so many deaths without a successful call between them, it is not started again."""
+
+_BACKOFF_S = (0.0, 0.5, 2.0)
+_LINKS: dict[Placement, OpenLink] = {"process": process_link, "inline": thread_link}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Which engine, by "module:Class" paths, and its configuration."""
+
+    stage: Stage
+    name: str
+    engine: str
+    config_class: str
+    config: ProviderConfig
+    offline: bool = False
+
+    @property
+    def label(self) -> str:
+        """For sentences: "speech recognizer (nemo)"."""
+        return f"{wire.STAGE_NAMES[self.stage]} ({self.name})"
+
+
+EngineNotice: TypeAlias = EngineLoaded | EngineDied
+
+
+def _nobody(notice: EngineNotice) -> None:
+    """Takes the notices where nobody wants them."""
+    logger.debug("%s", notice)
+
+
+class LocalEngine:
+    """An engine in a child process (or, "inline", in a thread here); `run` keeps it alive.
+
+    `on_notice` is called in the event loop and must not block. Calls raise what the engine raises,
+    ProviderUnavailable where it died or was given up, ProviderTimeout where it hung. Works on
+    asyncio and trio.
+    """
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        *,
+        placement: Placement = "process",
+        on_notice: Callable[[EngineNotice], None] = _nobody,
+        limits: EngineLimits | None = None,
+    ) -> None:
+        self.spec = spec
+        self._open_link = _LINKS[placement]
+        self._on_notice = on_notice
+        self._limits = limits or EngineLimits()
+        self._info: EngineInfo | None = None
+        self._link: Link | None = None
+        self._connection: Connection | None = None
+        self._given_up: ProviderUnavailable | None = None
+        self._deaths = 0
+        self._in_call = False
+        self._changed = anyio.Event()
+
+    @property
+    def info(self) -> EngineInfo:
+        """What the engine said when it was last loaded; only once `run` has started."""
+        if self._info is None:
+            raise RuntimeError(f"the {self.spec.label} is not loaded yet")
+        return self._info
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child process, if it lives."""
+        return getattr(self._link, "pid", None)
+
+    async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """Load the engine, then keep it alive until cancelled; `started` once it is loaded.
+
+        Raises the VoicebotError of a first load that fails. Later ones count as deaths.
+        """
+        while True:
+            try:
+                reason = await self._live(task_status)
+            except VoicebotError as error:
+                if self._info is None:
+                    raise
+                reason = f"{error.message} {error.mend}".strip()
+            self._deaths += 1
+            restarting = self._deaths < MOST_DEATHS
+            self._on_notice(EngineDied(self.spec.stage, self.spec.name, reason, restarting))
+            if not restarting:
+                self._given_up = ProviderUnavailable(
+                    self.spec.name,
+                    f"The {self.spec.label} stopped {self._deaths} times in a row and is given up; "
+                    f"last: {reason}",
+                    "Start the program again, with --debug to see what it writes.",
+                    retryable=False,
+                )
+                self._announce()
+                await anyio.sleep_forever()
+            await anyio.sleep(_BACKOFF_S[self._deaths - 1])
+
+    @asynccontextmanager
+    async def call(
+        self, head: dict[str, Any], inputs: AsyncIterable[Input] | None = None
+    ) -> AsyncIterator[Call]:
+        """One call: `head` goes with its start, `inputs` are pumped while the block runs.
+
+        Waits for the engine to be restarted, or to have ended a call that was left. Leaving the
+        block cancels without waiting.
+        """
+        if self._in_call:
+            raise RuntimeError(f"the {self.spec.label} serves one call at a time")
+        self._in_call = True
+        try:
+            connection = await self._free_connection()
+            call = connection.begin(head, takes_input=inputs is not None)
+            try:
+                if inputs is None:
+                    yield call
+                else:
+                    async with owned_tasks() as tasks:
+                        tasks.start_soon(_pump, connection, call, inputs)
+                        yield call
+                        tasks.cancel_scope.cancel()
+            finally:
+                connection.leave(call)
+        finally:
+            self._in_call = False
+
+    async def _live(self, task_status: TaskStatus[None]) -> str:
+        """One life; returns how it ended."""
+        first = self._info is None
+        began = anyio.current_time()
+        async with self._open_link(self.spec.label) as link, owned_tasks() as tasks:
+            connection = Connection(link, f"the {self.spec.label}", self._limits, self._on_free)
+            self._link = link
+            tasks.start_soon(connection.read)
+            tasks.start_soon(connection.watch)
+            error: VoicebotError = ProviderUnavailable(
+                self.spec.name, f"The {self.spec.label} is being shut down."
+            )
+            try:
+                self._info = info = await self._load(connection, link)
+                self._connection = connection
+                load_s = anyio.current_time() - began
+                self._on_notice(EngineLoaded(self.spec.stage, self.spec.name, info.device, load_s))
+                self._announce()
+                if first:
+                    task_status.started()
+                await connection.ended.wait()
+                error = await self._obituary(connection, link, "stopped unexpectedly")
+            finally:
+                self._connection = self._link = None
+                connection.break_off(error)
+            tasks.cancel_scope.cancel()
+        return error.message
+
+    async def _load(self, connection: Connection, link: Link) -> EngineInfo:
+        spec = self.spec
+        head = {
+            "stage": spec.stage,
+            "name": spec.name,
+            "engine": spec.engine,
+            "config_class": spec.config_class,
+            "config": json.loads(spec.config.model_dump_json()),
+            "offline": spec.offline,
+            "sys_path": sys.path,
+        }
+        try:
+            info = await connection.load(head)
+        except TimeoutError:
+            link.kill()
+            raise ProviderTimeout(
+                spec.name, f"The {spec.label} was not loaded after {self._limits.load_s:g} s."
+            ) from None
+        if info is None:
+            raise await self._obituary(connection, link, "stopped while it was loaded")
+        return info
+
+    async def _obituary(self, connection: Connection, link: Link, what: str) -> VoicebotError:
+        how = await link.how_it_ended()
+        if connection.violation is not None:
+            return connection.violation
+        if connection.stalled_s is not None:
+            return ProviderTimeout(
+                self.spec.name,
+                f"The {self.spec.label} gave no answer for {connection.stalled_s:g} s "
+                "and was stopped.",
+                "It is started again.",
+            )
+        words = link.last_words()
+        mend = f"The last it wrote: {words}" if words else ""
+        return ProviderUnavailable(self.spec.name, f"The {self.spec.label} {what} ({how}).", mend)
+
+    async def _free_connection(self) -> Connection:
+        with anyio.move_on_after(self._limits.restart_s):
+            while True:
+                if self._given_up is not None:
+                    # A new one each time, so that no trace grows on it.
+                    raise wire.read_error(wire.error_head(self._given_up), self.spec.name)
+                if self._connection is not None and self._connection.current is None:
+                    return self._connection
+                await self._changed.wait()
+        raise ProviderTimeout(
+            self.spec.name,
+            f"The {self.spec.label} was not ready after {self._limits.restart_s:g} s.",
+            "Run again with --debug to see what it writes.",
+        )
+
+    def _on_free(self, call: Call) -> None:
+        if not call.left:
+            self._deaths = 0
+        logger.debug("%s: call %d took %s", self.spec.label, call.number, call.steps)
+        self._announce()
+
+    def _announce(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+async def _pump(connection: Connection, call: Call, inputs: AsyncIterable[Input]) -> None:
+    try:
+        async for value in inputs:
+            if not await call.room():
+                return
+            connection.send_input(call, value)
+        if not call.finished:
+            connection.end_input(call)
+    finally:
+        if inspect.isasyncgen(inputs):
+            with CancelScope(shield=True):
+                await inputs.aclose()
+
+
+@asynccontextmanager
+async def running(*engines: LocalEngine) -> AsyncIterator[None]:
+    """Load the engines side by side and keep them alive for the block.
+
+    Raises the VoicebotError of the first load that fails, with all of them gone.
+    """
+    async with owned_tasks() as tasks:
+        async with owned_tasks() as loading:
+            for engine in engines:
+                loading.start_soon(tasks.start, engine.run)
+        yield
+        tasks.cancel_scope.cancel()
