@@ -1,0 +1,207 @@
+"""NVIDIA NeMo: streaming speech recognition with a cache-aware FastConformer, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from voicebot_local.errors import ConfigError
+from voicebot_local.providers.asr.nemo_decode import Token, confidence, words
+from voicebot_local.providers.asr.nemo_mel import MelStream, Tensor
+from voicebot_local.providers.base import (
+    RECOGNIZER_RATE,
+    EngineInfo,
+    ProviderConfig,
+    Samples,
+    Steps,
+    Transcript,
+)
+
+if TYPE_CHECKING:
+    from voicebot_local.providers.asr.nemo_model import Decoder, LoadedModel
+
+_LONGEST_BLOCK = RECOGNIZER_RATE
+"""Audio is taken in blocks of at most this many samples, so that a whole recording given at once
+is not copied anew for every chunk of it."""
+
+
+class NemoConfig(ProviderConfig):
+    """How NeMo recognizes speech."""
+
+    provider: Literal["nemo"] = "nemo"
+    model: Path = Field(
+        description="A `.nemo` file with a cache-aware streaming FastConformer."
+    )
+    device: Literal["auto", "cuda", "cpu"] = Field(
+        "auto", description="`auto` is the graphics card where there is one, else the processor."
+    )
+    lookahead_ms: int = Field(
+        80,
+        ge=0,
+        description=(
+            "How far ahead it listens before it decides on a sound, in milliseconds. The model "
+            "sets the choice, for NVIDIA's 0, 80, 480 and 1040. More makes fewer mistakes; "
+            "text comes later by as much, and in chunks of this and 80 ms more."
+        ),
+    )
+    decoder: Literal["auto", "rnnt", "ctc"] = Field(
+        "auto",
+        description="`rnnt` makes fewer mistakes, `ctc` costs less. `auto` is rnnt where it is.",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description=(
+            "`bfloat16` needs half the memory and is faster on a graphics card; "
+            "a rare word may come out differently."
+        ),
+    )
+    threads: int | None = Field(
+        None, ge=1, description="Processor threads for recognition; unset: as many as cores."
+    )
+
+
+class NemoEngine:
+    """The blocking recognizer. One thread owns it; one `transcribe` at a time.
+
+    Loading takes seconds, most of them NeMo's import. Raises ModelError where the file is not a
+    usable model, ConfigError where it lacks the lookahead or decoder asked for or there is no
+    graphics card, OutOfMemory where it does not fit.
+    """
+
+    def __init__(self, config: NemoConfig) -> None:
+        import torch
+
+        from voicebot_local.providers.asr.nemo_model import LoadedModel
+
+        if config.device == "cuda" and not torch.cuda.is_available():
+            raise ConfigError(
+                "The recognizer is set to device = 'cuda', but torch sees no graphics card.",
+                "Set device = 'auto' or 'cpu', or install a CUDA build of torch and the driver.",
+            )
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        cuda = config.device != "cpu" and torch.cuda.is_available()
+        self._model = LoadedModel(config.model, "cuda" if cuda else "cpu", config.precision)
+        self._model.look_ahead(config.lookahead_ms)
+        self._decoder = self._choose(config.decoder)
+        self._warm_up()
+        self.info = EngineInfo(
+            f"cuda:0 ({torch.cuda.get_device_name(0)})" if cuda else "cpu",
+            details={
+                "model": config.model.name,
+                "decoder": self._decoder,
+                "lookahead_ms": config.lookahead_ms,
+                "chunk_ms": round(config.lookahead_ms + self._model.frame_s * 1000),
+                "precision": config.precision,
+            },
+        )
+
+    def transcribe(self, audio: Iterator[Samples], steps: Steps) -> Iterator[Transcript]:
+        """Transcribe one utterance; see `Recognizer.transcribe` for what goes in and comes out.
+
+        A partial transcript comes whenever the text has changed; words and confidence come with
+        the final one. Device work happens within `steps("chunk")`, a chunk being `lookahead_ms`
+        and 80 ms of audio. Memory grows by the tokens only. What `steps` or `audio` raises passes
+        through and ends the utterance; the next one starts afresh.
+        """
+        utterance = _Utterance(self._model, self._decoder)
+        shown = ""
+        for samples in _blocks(audio):
+            utterance.mel.add(samples)
+            while utterance.has_chunk:
+                with steps("chunk"):
+                    utterance.step()
+                if utterance.text != shown:
+                    shown = utterance.text
+                    yield Transcript(shown, is_final=False)
+        utterance.mel.end()
+        while utterance.mel.ready > 0:
+            with steps("chunk"):
+                utterance.step()
+        yield utterance.final()
+
+    def _choose(self, asked: Literal["auto", "rnnt", "ctc"]) -> Decoder:
+        on_offer = self._model.decoders
+        if asked == "auto":
+            return on_offer[0]
+        if asked not in on_offer:
+            raise ConfigError(
+                f"The recognizer {self._model.path.name} has no {asked} decoder.",
+                f"Set decoder to 'auto' or '{on_offer[0]}'.",
+            )
+        return asked
+
+    def _warm_up(self) -> None:
+        """Let libraries allocate and choose kernels before somebody waits for them."""
+        utterance = _Utterance(self._model, self._decoder)
+        utterance.mel.add(np.zeros(RECOGNIZER_RATE * 3, np.float32))
+        while utterance.has_chunk:
+            utterance.step()
+
+
+class _Utterance:
+    """What is carried from chunk to chunk of one utterance."""
+
+    def __init__(self, model: LoadedModel, decoder: Decoder) -> None:
+        import torch
+
+        self.text = ""
+        self.mel = MelStream(model.mel, model.hop, model.window)
+        self._model = model
+        self._sizes = model.chunk_sizes(first=True)
+        self._old: Tensor = None
+        self._tokens: list[Token] = []
+        with torch.inference_mode():
+            self._caches = model.new_caches()
+            self._decoder = model.new_decoder(decoder)
+
+    @property
+    def has_chunk(self) -> bool:
+        """Whether there is audio for a whole chunk."""
+        return self.mel.ready >= self._sizes.new
+
+    def step(self) -> None:
+        """Recognize one chunk, or what is left of the audio once it has ended."""
+        import torch
+
+        count = min(self._sizes.new, self.mel.ready)
+        with torch.inference_mode():
+            new = self.mel.take(count)
+            frames, self._caches = self._model.encode(
+                self._with_old(new), self._caches, self._sizes.drop, last=self.mel.at_end
+            )
+            tokens = self._decoder.decode(frames) if frames.shape[2] else []
+        self._sizes = self._model.chunk_sizes(first=False)
+        if tokens:
+            self._tokens += tokens
+            self.text = self._model.text([token.id for token in self._tokens])
+
+    def final(self) -> Transcript:
+        model, length_s = self._model, self.mel.samples / RECOGNIZER_RATE
+        return Transcript(
+            self.text,
+            is_final=True,
+            words=words(self._tokens, model.piece, model.text, model.frame_s, length_s),
+            confidence=confidence(self._tokens),
+        )
+
+    def _with_old(self, new: Tensor) -> Tensor:
+        """`new` mel frames behind those the subsampling must see again, zeros before the start."""
+        import torch
+
+        keep = self._model.chunk_sizes(first=False).old
+        seen = new if self._old is None else torch.cat((self._old, new), dim=2)
+        missing = keep + new.shape[2] - seen.shape[2]
+        seen = torch.nn.functional.pad(seen, (missing, 0))
+        self._old = seen[:, :, -keep:] if keep else None
+        return seen[:, :, seen.shape[2] - self._sizes.old - new.shape[2] :]
+
+
+def _blocks(audio: Iterator[Samples]) -> Iterator[Samples]:
+    for samples in audio:
+        for start in range(0, len(samples), _LONGEST_BLOCK):
+            yield np.ascontiguousarray(samples[start : start + _LONGEST_BLOCK], np.float32)

@@ -1,0 +1,136 @@
+"""Greedy decoding of encoder frames into tokens, a chunk at a time, and of tokens into words.
+
+NeMo's own streaming step decodes the whole history again for every chunk (CTC) or copies it
+(RNN-T); here a chunk costs the same after an hour as at the start. The result is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from voicebot_local.providers.base import Word
+
+Tensor: TypeAlias = Any
+"""A `torch.Tensor`; this module does not import torch by itself."""
+
+_WORD_START = "▁"
+"""What SentencePiece puts in front of a piece that begins a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: its id, the encoder frame that emitted it, and the log of its probability."""
+
+    id: int
+    frame: int
+    log_probability: float
+
+
+class Greedy(Protocol):
+    """Decodes one utterance: holds what must be known of the frames before."""
+
+    def decode(self, encoded: Tensor) -> list[Token]:
+        """The tokens of the next frames; `encoded`: (1, width, frames), frames ≥ 1."""
+        ...
+
+
+class GreedyCtc:
+    """The best label of each frame, repetitions and blanks left out."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+        self._blank = decoder.num_classes_with_blank - 1
+        self._last = self._blank
+        self._frame = 0
+
+    def decode(self, encoded: Tensor) -> list[Token]:
+        best = self._decoder(encoder_output=encoded)[0].max(dim=-1)
+        tokens = []
+        for id_, log_probability in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+            if id_ not in (self._blank, self._last):
+                tokens.append(Token(id_, self._frame, log_probability))
+            self._last = id_
+            self._frame += 1
+        return tokens
+
+
+class GreedyRnnt:
+    """The best label of each frame given the labels before, at most `max_symbols` a frame.
+
+    All frames up to the next label are tried at once, so that a chunk costs one look at the
+    device for each of its tokens and one more, not one for each of its frames.
+    """
+
+    def __init__(self, decoder: Any, joint: Any, max_symbols: int) -> None:
+        self._decoder = decoder
+        self._joint = joint
+        self._max_symbols = max_symbols
+        self._blank = joint.num_classes_with_blank - 1
+        self._frame = 0
+        self._predicted, self._state = self._predict(None, None)
+
+    def decode(self, encoded: Tensor) -> list[Token]:
+        projected = self._joint.project_encoder(encoded.transpose(1, 2))
+        count, at, symbols = projected.shape[1], 0, 0
+        tokens: list[Token] = []
+        while at < count:
+            scores = self._joint.joint_after_projection(projected[:, at:], self._predicted)
+            best = scores[0, :, 0].float().log_softmax(-1).max(dim=-1)
+            emitted = (best.indices != self._blank).nonzero()
+            if len(emitted) == 0:
+                break
+            skipped = int(emitted[0])
+            symbols = 1 if skipped else symbols + 1
+            at += skipped
+            token = Token(int(best.indices[skipped]), self._frame + at, float(best.values[skipped]))
+            tokens.append(token)
+            self._predicted, self._state = self._predict(token.id, self._state)
+            if symbols >= self._max_symbols:
+                at, symbols = at + 1, 0
+        self._frame += count
+        return tokens
+
+    def _predict(self, label: int | None, state: Any) -> tuple[Tensor, Any]:
+        import torch
+
+        labels = None if label is None else torch.tensor([[label]])
+        predicted, state = self._decoder.predict(labels, state, add_sos=False, batch_size=1)
+        return self._joint.project_prednet(predicted), state
+
+
+def confidence(tokens: Sequence[Token]) -> float | None:
+    """The geometric mean of the tokens' probabilities, 0..1; None where there are none."""
+    if not tokens:
+        return None
+    return min(1.0, math.exp(sum(t.log_probability for t in tokens) / len(tokens)))
+
+
+def words(
+    tokens: Sequence[Token],
+    piece: Callable[[int], str],
+    text: Callable[[list[int]], str],
+    frame_s: float,
+    length_s: float,
+) -> tuple[Word, ...]:
+    """The words that the tokens spell, each from its first token's frame to its last one's end.
+
+    `piece` gives a token as SentencePiece writes it, `text` the text of several; frames last
+    `frame_s` seconds and the audio `length_s`. A recognizer emits a token when it is sure of it,
+    so times may be late by its lookahead, never early by more than a frame.
+    """
+    groups: list[list[Token]] = []
+    for token in tokens:
+        if not groups or piece(token.id).startswith(_WORD_START):
+            groups.append([])
+        groups[-1].append(token)
+    return tuple(
+        Word(
+            text([token.id for token in group]).strip(),
+            min(group[0].frame * frame_s, length_s),
+            min((group[-1].frame + 1) * frame_s, length_s),
+        )
+        for group in groups
+    )

@@ -1,0 +1,227 @@
+"""A NeMo recognizer in memory: built from a checked archive, on one device."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from voicebot_local.errors import ConfigError, ModelError, OutOfMemory
+from voicebot_local.providers.asr.nemo_archive import Archive, open_archive
+from voicebot_local.providers.asr.nemo_decode import Greedy, GreedyCtc, GreedyRnnt
+from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
+from voicebot_local.providers.torchaudio_cpu import use_torchaudio_without_cuda
+
+Tensor: TypeAlias = Any
+Decoder = Literal["rnnt", "ctc"]
+
+_OTHER = "Use a cache-aware streaming FastConformer, such as those in models/manifest.toml."
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSizes:
+    """Mel frames that one step of the encoder takes, new ones and, before them, old ones."""
+
+    new: int
+    old: int
+    drop: int
+    """Encoder frames at the start of the step's output that belong to the old mel frames."""
+
+
+class LoadedModel:
+    """A cache-aware streaming FastConformer. Not for use by two threads at once."""
+
+    def __init__(self, path: Path, device: str, precision: str) -> None:
+        """Load onto `device` ("cpu" or "cuda") with the encoder's and decoders' weights in
+        `precision` ("float32" or "bfloat16"). Raises ModelError, OutOfMemory."""
+        import torch
+
+        self.path = path
+        with tempfile.TemporaryDirectory() as folder:
+            self.nemo = _build(path, open_archive(path, Path(folder)), Path(folder))
+        _check(path, self.nemo)
+        self.device = torch.device(device)
+        self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        front_end = self.nemo.preprocessor.featurizer
+        front_end.dither, front_end.pad_to = 0.0, 0
+        try:
+            self.nemo.to(self.device)
+            for name in ("encoder", "decoder", "joint", "ctc_decoder"):
+                if hasattr(self.nemo, name):
+                    getattr(self.nemo, name).to(self.dtype)
+        except torch.OutOfMemoryError as error:
+            size_mb = path.stat().st_size / 1e6
+            raise OutOfMemory(
+                f"The recognizer {path.name} ({size_mb:.0f} MB) does not fit in the free memory "
+                f"of the graphics card.",
+                "Choose a smaller model, precision = 'bfloat16', or device = 'cpu' for the ASR.",
+            ) from error
+        self.hop: int = front_end.hop_length
+        self.window: int = front_end.n_fft
+        self.frame_s = self.nemo.encoder.subsampling_factor * self.hop / RECOGNIZER_RATE
+
+    @property
+    def decoders(self) -> tuple[Decoder, ...]:
+        """The decoders that the model has, the better one first."""
+        if not hasattr(self.nemo, "joint"):
+            return ("ctc",)
+        return ("rnnt", "ctc") if hasattr(self.nemo, "ctc_decoder") else ("rnnt",)
+
+    @property
+    def lookaheads_ms(self) -> tuple[int, ...]:
+        """The lookaheads that the model was trained for, shortest first."""
+        frames = {context[1] for context in self.nemo.encoder.att_context_size_all}
+        return tuple(sorted(round(frame * self.frame_s * 1000) for frame in frames))
+
+    def look_ahead(self, lookahead_ms: int) -> None:
+        """Choose one of `lookaheads_ms`; raises ConfigError for any other."""
+        encoder = self.nemo.encoder
+        for context in encoder.att_context_size_all:
+            if round(context[1] * self.frame_s * 1000) == lookahead_ms:
+                encoder.set_default_att_context_size(list(context))
+                self._drop = encoder.streaming_cfg.drop_extra_pre_encoded
+                return
+        on_offer = ", ".join(map(str, self.lookaheads_ms))
+        raise ConfigError(
+            f"The recognizer {self.path.name} cannot look ahead {lookahead_ms} ms.",
+            f"Set lookahead_ms to one of {on_offer}.",
+        )
+
+    def chunk_sizes(self, first: bool) -> ChunkSizes:
+        """The sizes of the first chunk of an utterance, or of all that follow."""
+        sizes = self.nemo.encoder.streaming_cfg
+        which = 0 if first else 1
+        return ChunkSizes(
+            _one_of(sizes.chunk_size, which),
+            _one_of(sizes.pre_encode_cache_size, which),
+            0 if first else self._drop,
+        )
+
+    def new_caches(self) -> list[Tensor]:
+        """The encoder's memory before the first chunk."""
+        # NeMo puts the step's own value here and, where a step fails, does not put it back.
+        self.nemo.encoder.streaming_cfg.drop_extra_pre_encoded = self._drop
+        caches = self.nemo.encoder.get_initial_cache_state(
+            batch_size=1, dtype=self.dtype, device=self.device
+        )
+        return list(caches)
+
+    def new_decoder(self, kind: Decoder) -> Greedy:
+        if kind == "ctc":
+            return GreedyCtc(getattr(self.nemo, "ctc_decoder", self.nemo.decoder))
+        greedy = self.nemo.cfg.decoding.greedy
+        return GreedyRnnt(self.nemo.decoder, self.nemo.joint, greedy.max_symbols)
+
+    def mel(self, samples: Samples) -> Tensor:
+        """Mel frames (1, features, frames) of 16 kHz samples."""
+        import torch
+
+        signal = torch.from_numpy(samples)[None].to(self.device)
+        length = torch.tensor([len(samples)], device=self.device)
+        mel, _ = self.nemo.preprocessor.featurizer(signal, length)
+        return mel.to(self.dtype)
+
+    def encode(
+        self, mel: Tensor, caches: list[Tensor], drop: int, last: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One step of the encoder: frames (1, width, frames), and the caches after it."""
+        import torch
+
+        frames, count, *caches = self.nemo.encoder.cache_aware_stream_step(
+            processed_signal=mel,
+            processed_signal_length=torch.tensor([mel.shape[2]], device=self.device),
+            cache_last_channel=caches[0],
+            cache_last_time=caches[1],
+            cache_last_channel_len=caches[2],
+            keep_all_outputs=last,
+            drop_extra_pre_encoded=drop,
+        )
+        return frames[:, :, : int(count[0])], caches
+
+    def piece(self, token: int) -> str:
+        """A token as SentencePiece writes it."""
+        return str(self.nemo.tokenizer.ids_to_tokens([token])[0])
+
+    def text(self, tokens: list[int]) -> str:
+        return str(self.nemo.tokenizer.ids_to_text(tokens)).strip()
+
+
+def import_nemo() -> Any:
+    """`nemo.collections.asr.models`, imported without its noise on the terminal. Takes seconds."""
+    logging.getLogger("nv_one_logger").setLevel(logging.CRITICAL)
+    use_torchaudio_without_cuda()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import nemo.collections.asr.models as models
+        from nemo.utils import logging as nemo_log
+    nemo_log.setLevel(logging.ERROR)
+    return models
+
+
+def _build(path: Path, archive: Archive, folder: Path) -> Any:
+    from omegaconf import OmegaConf
+
+    models = import_nemo()
+    config = _with_paths(archive.config, folder)
+    config["log_prediction"] = False
+    greedy = {"max_symbols": _max_symbols(config), "use_cuda_graph_decoder": False}
+    config["decoding"] = {"strategy": "greedy_batch"}
+    if archive.model_class != "EncDecCTCModelBPE":
+        config["decoding"]["greedy"] = greedy
+    if "aux_ctc" in config:
+        config["aux_ctc"]["decoding"] = {"strategy": "greedy_batch"}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = getattr(models, archive.model_class)(cfg=OmegaConf.create(config))
+        model.load_state_dict(archive.weights)
+    except (
+        Exception
+    ) as error:  # NeMo, hydra and torch raise anything for a configuration they dislike.
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"NeMo cannot build the model in {path}: {why}",
+            "The file may be damaged or made for another NeMo; download it again: `make models`.",
+        ) from error
+    return model.eval().requires_grad_(False)
+
+
+def _with_paths(value: Any, folder: Path) -> Any:
+    """The configuration with `nemo:NAME` replaced by where that file of the archive now lies."""
+    if isinstance(value, str) and value.startswith("nemo:"):
+        return str(folder / Path(value.removeprefix("nemo:")).name)
+    if isinstance(value, dict):
+        return {key: _with_paths(inner, folder) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_paths(inner, folder) for inner in value]
+    return value
+
+
+def _max_symbols(config: dict[str, Any]) -> int:
+    greedy = (config.get("decoding") or {}).get("greedy") or {}
+    return int(greedy.get("max_symbols") or greedy.get("max_symbols_per_step") or 10)
+
+
+def _check(path: Path, model: Any) -> None:
+    """Refuse models whose text would be wrong rather than late when they hear audio in chunks."""
+    encoder, front_end = model.encoder, model.preprocessor.featurizer
+    if encoder.att_context_style != "chunked_limited":
+        why = "it was not trained to hear speech in chunks"
+    elif front_end.normalize not in (None, "", "NA"):
+        why = "it normalizes whole recordings"
+    elif front_end.sample_rate != RECOGNIZER_RATE:
+        why = f"it wants {front_end.sample_rate} Hz, not {RECOGNIZER_RATE} Hz"
+    elif front_end.exact_pad or not front_end.hop_length <= front_end.n_fft // 2 < 320:
+        why = "its mel windows are of an unusual size"
+    elif getattr(getattr(model, "joint", None), "num_extra_outputs", 0):
+        why = "it predicts durations (TDT), which is not supported"
+    else:
+        return
+    raise ModelError(f"{path} cannot be used for streaming: {why}.", _OTHER)
+
+
+def _one_of(size: Any, which: int) -> int:
+    return int(size[which] if hasattr(size, "__getitem__") else size)
