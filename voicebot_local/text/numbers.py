@@ -1,0 +1,76 @@
+"""Numbers in English words: plain ones, years, ordinals, digits one by one."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Literal
+
+from num2words import num2words
+
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
+"""A number as it is written, with or without separators of thousands; no sign."""
+
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_LONGEST = 15
+"""A number of more digits is a code: its digits are said one by one."""
+
+
+@lru_cache(maxsize=4096)
+def _in_words(number: int, form: Literal["cardinal", "ordinal", "year"]) -> str:
+    said: str = num2words(number, to=form)
+    return said.replace(",", "").replace("oh-", "oh ")
+
+
+def digits(text: str) -> str:
+    """The digits of `text` one by one; other characters are left out."""
+    return " ".join(_DIGITS[int(c)] for c in text if c.isascii() and c.isdigit())
+
+
+def cardinal(text: str) -> str:
+    """A number as `NUMBER` matches it, in words."""
+    whole, _, fraction = text.replace(",", "").partition(".")
+    if len(whole) > _LONGEST or (len(whole) > 1 and whole.startswith("0")):
+        said = digits(whole)
+    else:
+        said = _in_words(int(whole or "0"), "cardinal")
+    return f"{said} point {digits(fraction)}" if fraction else said
+
+
+def ordinal(number: int | str) -> str:
+    """ "third" for 3; a number too long for that digit by digit."""
+    if len(str(number)) > _LONGEST:
+        return digits(str(number))
+    return _in_words(int(number), "ordinal")
+
+
+def year(number: int | str) -> str:
+    """ "nineteen eighty-four" for 1984."""
+    return _in_words(int(number), "year")
+
+
+def is_one(text: str) -> bool:
+    """Whether a unit after this number stands in the singular."""
+    return text in ("1", "1.0", "1.00")
+
+
+_FRACTION_NAMES = {2: ("half", "halves"), 4: ("quarter", "quarters")}
+
+
+def fraction(above: int, below: int) -> str:
+    """ "three quarters" for 3/4, "seven over nineteen" for what has no name of its own."""
+    if not 1 < below <= 100 or above > 99:
+        return f"{cardinal(str(above))} over {cardinal(str(below))}"
+    if below in _FRACTION_NAMES:
+        name = _FRACTION_NAMES[below][above != 1]
+    else:
+        name = ordinal(below) + ("" if above == 1 else "s")
+    return f"{cardinal(str(above))} {name}"
+
+
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+
+
+def ascii_digits(text: str) -> str:
+    """The decimal digits of all scripts as 0 to 9."""
+    return _OTHER_DIGIT.sub(lambda m: str(int(m[0])), text) if not text.isascii() else text

@@ -1,0 +1,132 @@
+"""What a person would say: written text as words that any synthesizer can read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from voicebot_local.text.addresses import say_addresses
+from voicebot_local.text.dates import say_dates
+from voicebot_local.text.languages import knows, say_in
+from voicebot_local.text.markdown import plain
+from voicebot_local.text.numbers import ascii_digits
+from voicebot_local.text.numerals import say_numerals
+from voicebot_local.text.quantities import say_quantities
+from voicebot_local.text.symbols import say_abbreviations, say_capitals, say_signs
+
+_MOST_PASSES = 6
+_SIMPLE = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*(?:[,;:]? [A-Za-z]+(?:['-][A-Za-z]+)*)*[.!?,;:]?")
+_BEFORE_NFKC = str.maketrans(
+    {
+        "º": "°", "²": "^2", "³": "^3", "−": "-", "‐": "-", "‑": "-", "‒": "–",
+        "’": "'", "‘": "'", "ʼ": "'", "´": "'", "`": "`",
+        "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3", "⅛": " 1/8", "⅜": " 3/8",
+        "⅝": " 5/8", "⅞": " 7/8", "⁄": "/", "№": "number ", "™": "", "®": "", "©": "", "µ": "μ",
+    }
+)  # fmt: skip
+_FOR_PEOPLE = '"“”„«»‹›『』「」《》〈〉'
+_KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
+_EMOTICON = re.compile(
+    r"(?<!\S)(?:[:;=8xX]['^]?-?[)(DPpOo/|\]\[3*]+|<3|\^_*\^|[)(]-?[:;=])(?=$|[\s.,!?])"
+)
+_LONG_DASH = re.compile(r"\s*[—―]+\s*|\s+–+\s+|\s+-{1,3}\s+|(?<=\w)--+(?=\w)")
+_BRACKET = re.compile(r"\s*[()\[\]{}]+\s*")
+_KEPT = ".,!?;:'-。、؟،؛।¿¡\n"
+_PAUSES = re.compile(r"[.,!?;:](?:\s*[.,!?;:])+")
+_LOOSE = re.compile(r"(?<![^\W\d_])['-]+|['-]+(?![^\W\d_])")
+_DOT_INSIDE = re.compile(r"(?<=[^\W\d_])\.(?=[a-zà-ÿ])")
+_NO_SPACE_AFTER = re.compile(r"(?<=[.,!?;:])(?=[^\W_])")
+_SPACE_BEFORE = re.compile(r"\s+(?=[.,!?;:])")
+_AT_START = re.compile(r"^[\s.,!?;:]+")
+_DOT = {"en": " dot ", "de": " Punkt ", "fr": " point ", "es": " punto ", "it": " punto "}
+
+
+def spoken(text: str, language: str = "en") -> str:
+    """`text` as a person would say it; "" where there is nothing to say.
+
+    Markdown, emoji and quotation marks go; links become their text, a block of code the words "a
+    piece of code"; numbers, dates, times, money, units, signs, addresses and abbreviations become
+    words; acronyms that are spelled come letter by letter ("G P U"), because synthesizers differ
+    in guessing which those are. The result holds letters and plain punctuation only, no digit.
+    Dates such as 3/4/2026 are read in the American order.
+
+    `language` is a code such as "en", "de", "zh-cn". English is complete. In other languages
+    numbers and a few signs are put in words; digits stay where num2words lacks the language.
+
+    Idempotent, deterministic, and takes any text without raising.
+    """
+    if language == "en" and _SIMPLE.fullmatch(text) and not _has_capitals(text):
+        return text
+    for _ in range(_MOST_PASSES):
+        said = _pass(text, language)
+        if said == text:
+            return said
+        text = said
+    return text
+
+
+def _has_capitals(text: str) -> bool:
+    return any(word.isupper() and len(word) > 1 for word in text.split())
+
+
+def _pass(text: str, language: str) -> str:
+    text = _KEYCAP.sub(" ", text.translate(_BEFORE_NFKC))
+    text = unicodedata.normalize("NFKC", text)
+    text = _EMOTICON.sub(" ", ascii_digits(text))
+    text = plain(text)
+    if language == "en":
+        text = _english(text)
+    else:
+        text = say_in(say_addresses(text), language.split("-")[0])
+    return _clean(text, language)
+
+
+def _english(text: str) -> str:
+    text = say_addresses(text)
+    text = say_abbreviations(text)
+    if any(c.isdigit() for c in text):
+        text = say_dates(text)
+        text = say_quantities(text)
+        text = say_signs(text)
+        text = say_numerals(text)
+    else:
+        text = say_signs(text)
+    return say_capitals(text)
+
+
+def _clean(text: str, language: str) -> str:
+    text = text.translate(dict.fromkeys(map(ord, _FOR_PEOPLE), " "))
+    text = _BRACKET.sub(", ", text)
+    text = _LONG_DASH.sub(", ", text)
+    text = text.replace("_", " ").replace("–", "-")
+    digits_stay = language != "en" and not knows(language.split("-")[0])
+    text = "".join(c if _is_said(c, digits_stay) else " " for c in text)
+    text = _LOOSE.sub(" ", text)
+    text = _DOT_INSIDE.sub(_DOT.get(language, " "), text)
+    text = " ".join(text.split())
+    text = _SPACE_BEFORE.sub("", text)
+    text = _PAUSES.sub(_one_pause, text)
+    text = _NO_SPACE_AFTER.sub(" ", text)
+    text = _AT_START.sub("", text)
+    return text if any(c.isalnum() for c in text) else ""
+
+
+def _is_said(char: str, digits_stay: bool) -> bool:
+    if char in _KEPT or char == " ":
+        return True
+    category = unicodedata.category(char)
+    if category[0] == "N":
+        return digits_stay or char == "〇"
+    if category[0] == "M":
+        return category != "Me" and not 0xFE00 <= ord(char) <= 0xFE0F
+    return category[0] == "L"
+
+
+def _one_pause(match: re.Match[str]) -> str:
+    marks = match[0]
+    for strongest in "?!":
+        if strongest in marks:
+            return strongest
+    if "..." in marks:
+        return "..."
+    return next(mark for mark in ".;:," if mark in marks)
