@@ -68,6 +68,14 @@ def check_recording(path: Path) -> RecordingInfo:
         return RecordingInfo(path, file.samplerate, file.channels, file.frames)
 
 
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
+    """`soundfile` seeks to where it already is after each read, if it can; in an MP3 file that
+    damages the sound, for a decoder needs what lies before."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 class Recording:
     """One recording as mono float32 at `rate`, in -1..1, read bit by bit.
 
@@ -78,7 +86,7 @@ class Recording:
     def __init__(self, path: Path, rate: int) -> None:
         self.info = check_recording(path)
         self.rate = rate
-        self._file = _open(path)
+        self._file = _open(path, _Sequential)
         self._convert: Callable[[Samples, bool], Samples] | None = None
         if self.info.rate != rate:
             stream = soxr.ResampleStream(self.info.rate, rate, 1, dtype="float32")
@@ -126,7 +134,9 @@ class Recording:
         return np.asarray(np.clip(mono, -1, 1), np.float32)
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _open(
+    path: Path, reader: type[soundfile.SoundFile] = soundfile.SoundFile
+) -> soundfile.SoundFile:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -141,7 +151,7 @@ def _open(path: Path) -> soundfile.SoundFile:
         raise _empty(path)
     try:
         # By descriptor: a name would make soundfile guess, and ask for more, by its ending.
-        return soundfile.SoundFile(descriptor, closefd=True)
+        return reader(descriptor, closefd=True)
     except soundfile.SoundFileError as error:
         raise InputError(
             f"{path} is not audio, or of a kind that cannot be read.",
