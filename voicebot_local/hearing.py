@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Protocol
 
 import anyio
 import numpy as np
@@ -23,6 +24,19 @@ QUEUE_BLOCKS = 1024
 SILENT_DBFS = -120.0
 
 
+class Detector(Protocol):
+    """Tells speech from other sound; `audio.vad.VoiceActivity` is the real one."""
+
+    @property
+    def position(self) -> int:
+        """16 kHz samples judged so far."""
+        ...
+
+    def push(self, samples: Samples) -> list[tuple[int, float]]:
+        """Take 16 kHz samples; give (position after the window, probability) of full windows."""
+        ...
+
+
 class Hearing:
     """Resamples the microphone to 16 kHz, detects voice, and feeds the part that is being heard.
 
@@ -30,9 +44,9 @@ class Hearing:
     window by window, so that consecutive parts neither repeat nor miss a sample.
     """
 
-    def __init__(self, card_rate: int) -> None:
+    def __init__(self, card_rate: int, detector: Detector) -> None:
         self._resampler = Resampler(card_rate, RECOGNIZER_RATE)
-        self._detector = vad.VoiceActivity()
+        self._detector = detector
         self._ring = Preroll(KEEP_S * RECOGNIZER_RATE)
         self._part: MemoryObjectSendStream[Samples] | None = None
         self._fed_to = 0

@@ -14,6 +14,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from voicebot_local.audio.card import Block, CardNotice, SoundCard
 from voicebot_local.audio.level import LevelMeter
 from voicebot_local.audio.resample import at_rate
+from voicebot_local.audio.vad import VoiceActivity
 from voicebot_local.errors import VoicebotError
 from voicebot_local.events import (
     Apologized,
@@ -38,7 +39,7 @@ from voicebot_local.events import (
     TurnRecorded,
     UserTyped,
 )
-from voicebot_local.hearing import Hearing
+from voicebot_local.hearing import Detector, Hearing
 from voicebot_local.providers.base import (
     RECOGNIZER_RATE,
     ChatModel,
@@ -127,6 +128,7 @@ class Session:
         log: EventLog,
         settings: SessionSettings,
         sinks: Sequence[BlockSink] = (),
+        detector: Detector | None = None,
     ) -> None:
         self._card = card
         self._recognizer = providers.recognizer
@@ -134,7 +136,7 @@ class Session:
         self._settings = settings
         self._sinks = list(sinks)
         self._machine = TurnMachine(settings.turn, settings.turns)
-        self._hearing = Hearing(card.rate)
+        self._hearing = Hearing(card.rate, detector or VoiceActivity())
         self._level = LevelMeter(card.rate)
         self._speaking = Speaking(
             providers.chat, providers.synthesizer, card.playout, card.rate, self.observe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from voicebot_local.events import DECISIONS, Decision, Entry
+from voicebot_local.events import DECISIONS, Decision, Entry, TurnRecorded
 from voicebot_local.turns.machine import TurnMachine
 
 
@@ -21,6 +21,8 @@ def replay(
     for entry in entries:
         if isinstance(entry.event, DECISIONS):
             logged.append(entry.event)  # type: ignore[arg-type]
+            continue
+        if isinstance(entry.event, TurnRecorded):  # What a decision left behind; not an input.
             continue
         if observation is not None:
             yield observation, logged, machine.handle(observation.event)  # type: ignore[arg-type]
