@@ -125,7 +125,7 @@ def test_barge_in_keeps_what_was_heard() -> None:
     played = np.concatenate(card.played)
     first_reply = played[: round(4.0 * RATE)]
     words_played = np.count_nonzero(first_reply) // round(0.25 * RATE)
-    assert interrupted.heard.split() == ["One", "two", "three", "four", "five", "six", "seven"][:words_played]
+    assert interrupted.heard == " ".join(chat.replies[0].split()[:words_played])
     assert 0 < words_played < 10
     assert chat.asked[1][-2].interrupted
     assert chat.asked[1][-2].content == interrupted.heard

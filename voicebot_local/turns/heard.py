@@ -79,9 +79,9 @@ class SpokenReply:
         else:
             lengths = [syllables(word) for word in words]
             reached, count, total = 0, 0, sum(lengths)
-            samples = float(clause.samples)
+            samples = clause.samples
             if not clause.complete:
-                samples = max(samples, total * SYLLABLE_S * self._rate)
+                samples = max(samples, round(total * SYLLABLE_S * self._rate))
             for length in lengths:
                 reached += length
                 if reached * samples > played * total:
