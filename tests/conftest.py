@@ -1,0 +1,64 @@
+"""For all tests: no network but this machine's own, no child process left behind, GPU opt-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from voicebot_local.offline import forbid_network
+
+ENDING_S = 5.0
+"""How long a child may take to end once its test is over."""
+
+# For good, and before any test is imported: an import that asks the network fails too.
+forbid_network()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-gpu", action="store_true", help="run the tests that need a GPU, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--run-gpu"):
+        return
+    gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if gpu:
+        config.hook.pytest_deselected(items=gpu)
+        items[:] = [item for item in items if item not in gpu]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio; a test that means more says so itself."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_child_left_behind() -> Iterator[None]:
+    """A process that a test started, and its fixtures did not end, fails it."""
+    before = set(_children())
+    yield
+    left = [child for child in _children() if child not in before]
+    _, alive = psutil.wait_procs(left, timeout=ENDING_S)
+    told = [f"{child.pid} {' '.join(_command(child))[:200]}" for child in alive]
+    for child in alive:
+        child.kill()
+    assert not told, f"processes were left running: {told}"
+
+
+def _children() -> list[psutil.Process]:
+    # Python's own helper for shared memory stays for the life of the program.
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if not any("resource_tracker" in word for word in _command(child))
+    ]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

@@ -1,0 +1,54 @@
+"""The conversation as plain lines: what a pipe, a log file or a test sees."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TextIO
+
+from voicebot_local.cli.wording import device_line, trouble_line, turn_lines
+from voicebot_local.events import EngineLoaded, Entry, SessionStarted, TurnDiscarded
+from voicebot_local.metrics import TurnReport
+
+
+class Lines:
+    """Writes each finished turn, and what a person should know, and nothing that changes.
+
+    `echo`: write what the user said, too; a terminal shows what was typed anyway.
+    """
+
+    def __init__(self, out: TextIO, *, echo: bool = True) -> None:
+        self._out = out
+        self._echo = echo
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def entry(self, entry: Entry) -> None:
+        """Take the next entry of the log."""
+        match entry.event:
+            case EngineLoaded() as loaded:
+                self.say(device_line(loaded))
+            case SessionStarted(card=card):
+                self.say(f"Listening to {card}.")
+            case TurnDiscarded():
+                self.say("(nothing was understood)")
+            case event:
+                if line := trouble_line(event):
+                    self.say(line)
+
+    def turn(self, report: TurnReport) -> None:
+        """Write a turn that is over."""
+        for line in turn_lines(report, user=self._echo):
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """Write a line."""
+        print(line, file=self._out, flush=True)

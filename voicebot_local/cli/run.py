@@ -1,0 +1,123 @@
+"""`voicebot-local run`: hold a conversation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from voicebot_local.cli.screen import screen
+from voicebot_local.config import load_config
+from voicebot_local.start import Options, hold_conversation
+
+
+def run(
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="auto, starter or local; auto takes local where its models are, else starter."
+        ),
+    ] = "auto",
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML file on top of the profile.")
+    ] = None,
+    input_: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="A recording instead of the microphone; give it again for the next turn's, which "
+            "begins when the reply has ended.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the replies to this WAV file.")
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the session to this WAV file: left the microphone, right the loudspeaker.",
+        ),
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the event log, one JSON a line.")
+    ] = None,
+    pace: Annotated[
+        Literal["realtime", "fast"],
+        typer.Option(help="How fast recordings go; latencies mean something in realtime only."),
+    ] = "realtime",
+    text: Annotated[
+        bool, typer.Option("--text", help="Type instead of speaking; the reply is spoken.")
+    ] = False,
+    input_device: Annotated[
+        str | None, typer.Option(metavar="NAME|NUMBER", help="The microphone.")
+    ] = None,
+    output_device: Annotated[
+        str | None, typer.Option(metavar="NAME|NUMBER", help="The loudspeaker.")
+    ] = None,
+    persona: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|TEXT", help="Who the assistant is, in a file or in words."),
+    ] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="The synthesizer's voice, or a recording of one (XTTS).")
+    ] = None,
+    turns: Annotated[
+        int | None, typer.Option(min=0, help="End after so many turns; 0: no limit.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a finished turn, nothing else.")
+    ] = False,
+    offline: Annotated[
+        bool | None,
+        typer.Option("--offline/--no-offline", help="Reach nothing but this machine (default)."),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show what engines write, and traces of errors.")
+    ] = False,
+) -> None:
+    """Hold a spoken conversation, until Ctrl-C."""
+    chosen: list[tuple[str, str, Any]] = [
+        ("--input-device", "audio.input_device", _device(input_device)),
+        ("--output-device", "audio.output_device", _device(output_device)),
+        ("--persona", *_persona(persona)),
+        ("--voice", "synthesizer.voice", _voice(voice)),
+        ("--turns", "session.turns", turns),
+        ("--offline", "session.offline", offline),
+    ]
+    settings = load_config(backend, config, [flag for flag in chosen if flag[2] is not None])
+    options = Options(
+        recordings=tuple(input_ or ()),
+        output=output,
+        record=record,
+        events=events,
+        pace=pace,
+        typed=sys.stdin if text else None,
+        debug=debug,
+    )
+    hold_conversation(settings, options, screen(as_json=json, typed=text, debug=debug))
+
+
+def _device(value: str | None) -> int | str | None:
+    return int(value) if value is not None and value.isdecimal() else value
+
+
+def _voice(value: str | None) -> str | None:
+    """A recording counts from where the user is, not from where the models are."""
+    return str(Path(value).resolve()) if value and Path(value).is_file() else value
+
+
+def _persona(value: str | None) -> tuple[str, Any]:
+    if value is not None and (value.endswith((".txt", ".md")) or _is_file(value)):
+        return "persona.file", value
+    return "persona.text", value
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except OSError:  # Words can be too long for a file name.
+        return False

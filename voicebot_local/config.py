@@ -1,0 +1,241 @@
+"""The configuration: what may be set, and how a profile, a file and the command line make one.
+
+A profile (`configs/*.toml`) is the ground; `--config FILE` lies on top of it, and the flags of the
+command line on top of both. The result is frozen, and a misspelt key is an error.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from voicebot_local import paths
+from voicebot_local.config_errors import explain
+from voicebot_local.errors import ConfigError, ModelError
+from voicebot_local.providers.asr.nemo import NemoConfig
+from voicebot_local.providers.asr.pocketsphinx import PocketsphinxConfig
+from voicebot_local.providers.llm.llama_cpp import LlamaCppConfig
+from voicebot_local.providers.tts.espeak import EspeakConfig
+from voicebot_local.providers.tts.xtts import XttsConfig
+from voicebot_local.turns.settings import TurnSettings
+
+Backend: TypeAlias = Literal["starter", "local"]
+BACKENDS = ("auto", "starter", "local")
+HOSTED_MEND = "Use --backend local, --backend starter, or leave it at auto."
+
+
+class Section(BaseModel):
+    """A section of the configuration: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AudioConfig(Section):
+    """`[audio]`: devices and buffers."""
+
+    input_device: int | str = Field(
+        "", description='The microphone, by number or part of its name; "" is the system\'s choice.'
+    )
+    output_device: int | str = Field(
+        "", description='The loudspeaker, likewise; "" is the system\'s choice.'
+    )
+    block_s: float = Field(
+        0.02,
+        ge=0.005,
+        le=0.1,
+        description="One tick of the sound card (s); shorter reacts sooner and costs more CPU.",
+    )
+    playout_buffer_s: float = Field(
+        2.0,
+        ge=0.2,
+        le=60,
+        description="Reply audio that may wait to be played (s); longer bridges longer stalls.",
+    )
+
+
+class PersonaConfig(Section):
+    """`[persona]`: who the assistant is."""
+
+    text: str = Field("", description="The system prompt, in so many words.")
+    file: Path | None = Field(
+        None, description="A text file with the system prompt; it goes before `text`."
+    )
+
+
+class SessionConfig(Section):
+    """`[session]`: the conversation as a whole."""
+
+    turns: int = Field(0, ge=0, description="End after this many turns; 0 goes on until Ctrl-C.")
+    offline: bool = Field(
+        True, description="Open no connection to anything but this machine; false allows it."
+    )
+
+
+RecognizerConfig: TypeAlias = Annotated[
+    PocketsphinxConfig | NemoConfig, Field(discriminator="provider")
+]
+SynthesizerConfig: TypeAlias = Annotated[EspeakConfig | XttsConfig, Field(discriminator="provider")]
+
+
+class Config(Section):
+    """Everything that can be set. `backend` is the profile that lies underneath."""
+
+    backend: Backend
+    recognizer: RecognizerConfig
+    chat: LlamaCppConfig
+    synthesizer: SynthesizerConfig
+    turn: TurnSettings = TurnSettings()
+    audio: AudioConfig = AudioConfig()
+    persona: PersonaConfig = PersonaConfig()
+    session: SessionConfig = SessionConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Some of the configuration, and what to call the place it comes from."""
+
+    name: str
+    table: Mapping[str, Any]
+
+
+def load_config(
+    backend: str = "auto", file: Path | None = None, flags: Iterable[tuple[str, str, Any]] = ()
+) -> Config:
+    """The configuration of a session.
+
+    `backend`: "auto", "starter" or "local"; "auto" leaves the choice to `file`, and then takes
+    local where its models are. `flags` are (flag, dotted key, value), for messages and for what
+    they set. Raises ConfigError.
+    """
+    if backend == "hosted":
+        raise ConfigError("This version has no hosted backend yet.", HOSTED_MEND)
+    if backend not in BACKENDS:
+        raise ConfigError(
+            f"--backend {backend} is unknown; it is one of: {', '.join(BACKENDS)}.", HOSTED_MEND
+        )
+    upper: list[Layer] = []
+    if file is not None:
+        layer = read_layer(file)
+        upper.append(layer)
+        if backend == "auto":
+            backend = str(layer.table.get("backend", "auto"))
+    for flag, key, value in flags:
+        section, _, name = key.partition(".")
+        upper.append(Layer(flag, {section: {name: value}}))
+    if backend == "auto":
+        backend = "starter" if missing_models(_build(_profile("local"), upper)) else "local"
+    return _build(_profile(backend), [*upper, Layer("--backend", {"backend": backend})])
+
+
+def read_layer(file: Path) -> Layer:
+    """The tables of a TOML file. Raises ConfigError for a file that is missing or no TOML."""
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"There is no configuration file {file}.", f"Profiles are in {paths.configs_dir()}."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is no text in UTF-8.", "Save it as UTF-8 text.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(*_syntax(file, str(error))) from error
+    persona = table.get("persona")
+    if isinstance(persona, dict) and isinstance(persona.get("file"), str):
+        persona["file"] = str(file.parent / persona["file"])
+    return Layer(str(file), table)
+
+
+def _syntax(file: Path, message: str) -> tuple[str, str]:
+    """`message` ends in "(at line 3, column 7)" or "(at end of document)"."""
+    what, _, where = message.rpartition(" (at ")
+    where = where.removesuffix(")")
+    line = f":{where.split(',')[0].removeprefix('line ')}" if where.startswith("line") else ""
+    return f"{file}{line}: this is no TOML: {what}.", 'A line is `key = value`; text is in "…".'
+
+
+def _profile(backend: str) -> Layer:
+    return read_layer(paths.configs_dir() / f"{backend}.toml")
+
+
+def _build(profile: Layer, upper: Iterable[Layer]) -> Config:
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in (profile, *upper):
+        for name, value in layer.table.items():
+            _put(merged, origins, layer.name, (name, value))
+    try:
+        config = Config.model_validate(merged)
+    except ValidationError as error:
+        raise explain(error, Config, origins) from None
+    return config.model_copy(
+        update={
+            name: _with_model_paths(getattr(config, name))
+            for name in ("recognizer", "chat", "synthesizer")
+        }
+    )
+
+
+def _put(
+    merged: dict[str, Any], origins: dict[str, str], layer: str, item: tuple[str, Any]
+) -> None:
+    """Lay one section or top-level key over what is there. Another provider starts afresh."""
+    name, value = item
+    below = merged.get(name)
+    if isinstance(value, Mapping) and isinstance(below, dict):
+        if value.get("provider", below.get("provider")) != below.get("provider"):
+            below = {}
+        merged[name] = below | dict(value)
+    else:
+        merged[name] = dict(value) if isinstance(value, Mapping) else value
+    origins[name] = layer
+    if isinstance(value, Mapping):
+        origins.update({f"{name}.{key}": layer for key in value})
+
+
+def _with_model_paths(section: BaseModel) -> BaseModel:
+    found = {name: paths.model_path(path) for name, path in _paths(section)}
+    return section.model_copy(update=found)
+
+
+def _paths(section: BaseModel) -> list[tuple[str, Path]]:
+    return [(name, value) for name, value in section if isinstance(value, Path)]
+
+
+def missing_models(config: Config) -> list[Path]:
+    """The model files and directories that `config` names and that are not there."""
+    sections: list[BaseModel] = [config.recognizer, config.chat, config.synthesizer]
+    return [path for section in sections for _, path in _paths(section) if not path.exists()]
+
+
+def require_models(config: Config) -> None:
+    """Raise ModelError where a model file that `config` names is not there."""
+    if missing := missing_models(config):
+        names = ", ".join(str(path) for path in missing)
+        raise ModelError(
+            f"A model is missing: {names}.",
+            "Get it with scripts/download_models.sh, or use --backend starter."
+            if config.backend == "local"
+            else "It came with voicebot-local; install or check that out again.",
+        )
+
+
+def system_prompt(persona: PersonaConfig) -> str:
+    """The words of the persona. Raises ConfigError where its file cannot be read."""
+    if persona.file is None:
+        return persona.text
+    try:
+        words = persona.file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ConfigError(
+            f"The persona file {persona.file} cannot be read: {reason}.",
+            "Name a text file in [persona] file or --persona.",
+        ) from error
+    return f"{words.strip()}\n{persona.text}".strip()

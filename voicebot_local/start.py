@@ -1,0 +1,146 @@
+"""From a configuration and the wishes of the command line to a conversation that runs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, TextIO
+
+import anyio
+
+from voicebot_local.audio.recorder import ReplyRecorder, SessionRecorder
+from voicebot_local.cards import Card, choose_card
+from voicebot_local.config import Config, require_models, system_prompt
+from voicebot_local.engines.client import EngineNotice
+from voicebot_local.engines.tasks import owned_tasks
+from voicebot_local.events import Entry, EventLog
+from voicebot_local.events_file import EventsFile
+from voicebot_local.metrics import TurnReport, TurnReports
+from voicebot_local.offline import forbid_network
+from voicebot_local.providers.registry import EngineOptions, choice, open_providers
+from voicebot_local.session import BlockSink, Session, SessionSettings
+from voicebot_local.stopping import Stop, stopping
+from voicebot_local.typing_in import TypedTurns
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for besides the configuration. `typed`: where turns are typed."""
+
+    recordings: tuple[Path, ...] = ()
+    output: Path | None = None
+    record: Path | None = None
+    events: Path | None = None
+    pace: Literal["realtime", "fast"] = "realtime"
+    typed: TextIO | None = None
+    debug: bool = False
+
+
+class Screen(Protocol):
+    """Where a person sees the conversation; a context manager around it."""
+
+    def __enter__(self) -> Screen: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def entry(self, entry: Entry) -> None:
+        """Take the next entry of the log."""
+
+    def turn(self, report: TurnReport) -> None:
+        """Show a turn that is over."""
+
+    def say(self, line: str) -> None:
+        """Show a line for people."""
+
+
+def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
+    """Hold a conversation until it ends.
+
+    Everything that can be found wrong without loading a model is found first. Raises VoicebotError;
+    KeyboardInterrupt after Ctrl-C, which ends the conversation at once and cleanly. A second
+    Ctrl-C kills the program.
+    """
+    logging.basicConfig(level=logging.DEBUG if options.debug else logging.ERROR)
+    if config.session.offline:
+        forbid_network()
+    system_prompt(config.persona)
+    card = choose_card(config.audio, options.recordings, options.pace, typed=bool(options.typed))
+    require_models(config)
+    with ExitStack() as files:
+        sinks, events = _open_files(options, card, files)
+        log = EventLog(time.monotonic)
+        log.add_reader(screen.entry)
+        log.add_reader(TurnReports(screen.turn))
+        if events is not None:
+            log.add_reader(events)
+        for notice in card.notices:
+            screen.say(notice)
+        files.enter_context(screen)
+        with stopping() as stop:
+            anyio.run(_converse, config, options, card, sinks, log, stop)
+        stop.raise_if_asked()
+
+
+def _open_files(
+    options: Options, card: Card, files: ExitStack
+) -> tuple[list[BlockSink], EventsFile | None]:
+    """Open all that will be written, so that what cannot be is known now."""
+    rate = card.card.rate
+    sinks: list[BlockSink] = []
+    record = options.record or card.record
+    if record is not None:
+        session = SessionRecorder(record, rate)
+        files.callback(session.close)
+        sinks.append(session)
+    if options.output is not None:
+        replies = ReplyRecorder(options.output, rate)
+        files.callback(replies.close)
+        sinks.append(replies)
+    events = files.enter_context(EventsFile(options.events)) if options.events else None
+    return sinks, events
+
+
+async def _converse(
+    config: Config,
+    options: Options,
+    card: Card,
+    sinks: list[BlockSink],
+    log: EventLog,
+    stop: Stop,
+) -> None:
+    def on_notice(notice: EngineNotice) -> None:
+        # The turn machine does not decide on these, and they come before there is a session.
+        log.append(notice)
+
+    settings = SessionSettings(
+        config.turn,
+        system_prompt(config.persona),
+        config.backend,
+        config.session.turns,
+        clock=card.clock,
+    )
+    with anyio.CancelScope() as scope:
+        stop.cancels(scope)
+        async with open_providers(
+            choice(config.recognizer),
+            choice(config.chat),
+            choice(config.synthesizer),
+            on_notice,
+            EngineOptions(offline=config.session.offline),
+        ) as providers:
+            session = Session(card.card, providers, log, settings, sinks)
+            async with owned_tasks() as tasks:
+                if options.typed is not None:
+                    typed = TypedTurns(options.typed)
+                    log.add_reader(typed.entry)
+                    tasks.start_soon(typed.feed, session)
+                await session.run()
+                tasks.cancel_scope.cancel()
