@@ -36,7 +36,7 @@ class Clock:
     chunks_s: list[float] = field(default_factory=list)
 
     @contextmanager
-    def __call__(self, kind: str) -> Iterator[None]:
+    def __call__(self, _kind: str) -> Iterator[None]:
         began = process_time()
         yield
         self.chunks_s.append(process_time() - began)

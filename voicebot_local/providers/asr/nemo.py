@@ -33,9 +33,7 @@ class NemoConfig(ProviderConfig):
     """How NeMo recognizes speech."""
 
     provider: Literal["nemo"] = "nemo"
-    model: Path = Field(
-        description="A `.nemo` file with a cache-aware streaming FastConformer."
-    )
+    model: Path = Field(description="A `.nemo` file with a cache-aware streaming FastConformer.")
     device: Literal["auto", "cuda", "cpu"] = Field(
         "auto", description="`auto` is the graphics card where there is one, else the processor."
     )

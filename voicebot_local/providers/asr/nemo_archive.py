@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import pickle
 import tarfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -109,28 +110,28 @@ def _config(path: Path, yaml: bytes) -> tuple[str, dict[str, Any]]:
     from yaml import YAMLError
 
     try:
-        whole = OmegaConf.create(yaml.decode())
-        for text in _texts(OmegaConf.to_container(whole)):
+        whole = OmegaConf.to_container(OmegaConf.create(yaml.decode()))
+        if not isinstance(whole, dict) or not isinstance(whole.get("tokenizer"), dict):
+            raise ModelError(f"{path} is not a speech recognizer with a tokenizer.", _OTHER)
+        kept = {key: whole[key] for key in _SECTIONS if key in whole}
+        for text in _texts(kept):
             if "${" in text and ":" in text:
                 raise _unsafe(path, f"its configuration computes {text!r}")
-        config = OmegaConf.to_container(whole, resolve=True)
+        config: Any = OmegaConf.to_container(OmegaConf.create(kept), resolve=True)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, ValueError) as error:
         raise ModelError(f"The configuration in {path} cannot be read: {error}.", _AGAIN) from error
-    if not isinstance(config, dict) or not isinstance(config.get("tokenizer"), dict):
-        raise ModelError(f"{path} is not a speech recognizer with a tokenizer.", _OTHER)
-    target = str(config.get("target", ""))
+    target = str(whole.get("target", ""))
     name = target.rpartition(".")[2]
     if name not in _MODELS or not target.startswith("nemo.collections.asr.models."):
         raise ModelError(
             f"{path} holds a {target or 'model of no kind'}, not a recognizer.", _OTHER
         )
-    kept = {key: config[key] for key in _SECTIONS if key in config}
-    for wanted in _instantiated(kept):
+    for wanted in _instantiated(config):
         if wanted not in _TARGETS:
             raise _unsafe(path, f"its configuration instantiates {wanted!r}")
-    if kept["tokenizer"].get("type") != "bpe":
+    if config["tokenizer"].get("type") != "bpe":
         raise ModelError(f"{path} has a tokenizer that is not SentencePiece.", _OTHER)
-    return name, kept
+    return name, config
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -172,9 +173,13 @@ def _weights(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> dict[
     if not isinstance(tar.fileobj, io.BufferedReader):  # Compressed: seeking in it would be slow.
         file = io.BytesIO(_read(tar, member))
     try:
-        weights = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            weights = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise _unsafe(path, "its weights hold something else than tensors") from error
+        raise _unsafe(
+            path, "its weights are damaged or hold something other than tensors"
+        ) from error
     except (RuntimeError, EOFError, KeyError, ValueError) as error:
         raise ModelError(f"The weights in {path} are damaged.", _AGAIN) from error
     if not isinstance(weights, dict):

@@ -126,7 +126,7 @@ def words(
         if not groups or piece(token.id).startswith(_WORD_START):
             groups.append([])
         groups[-1].append(token)
-    return tuple(
+    timed = (
         Word(
             text([token.id for token in group]).strip(),
             min(group[0].frame * frame_s, length_s),
@@ -134,3 +134,4 @@ def words(
         )
         for group in groups
     )
+    return tuple(word for word in timed if word.text)

@@ -1,0 +1,59 @@
+"""Tokens become words with times, and a confidence. No NeMo needed."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from voicebot_local.providers.asr.nemo_decode import Token, confidence, words
+from voicebot_local.providers.base import Word
+
+PIECES = ("▁stop", "▁the", "▁mu", "s", "ic", "▁")
+
+
+def spelled(*frames_and_pieces, length_s=10.0):
+    tokens = [Token(PIECES.index(piece), frame, 0.0) for frame, piece in frames_and_pieces]
+
+    def text(ids):
+        return "".join(PIECES[i] for i in ids).replace("▁", " ")
+
+    return words(tokens, PIECES.__getitem__, text, 0.08, length_s)
+
+
+def test_pieces_join_to_words():
+    assert spelled((2, "▁stop"), (5, "▁the"), (6, "▁mu"), (6, "s"), (9, "ic")) == (
+        Word("stop", pytest.approx(0.16), pytest.approx(0.24)),
+        Word("the", pytest.approx(0.40), pytest.approx(0.48)),
+        Word("music", pytest.approx(0.48), pytest.approx(0.80)),
+    )
+
+
+def test_nothing_said_has_no_words():
+    assert spelled() == ()
+
+
+def test_a_word_begun_without_its_mark_is_a_word():
+    assert [word.text for word in spelled((0, "ic"), (1, "▁stop"))] == ["ic", "stop"]
+
+
+def test_a_lone_mark_is_no_word():
+    assert [word.text for word in spelled((0, "▁"), (1, "▁stop"))] == ["stop"]
+
+
+def test_no_word_ends_after_the_audio():
+    assert spelled((3, "▁stop"), length_s=0.3)[0].end_s == 0.3
+
+
+def test_confidence_is_the_geometric_mean():
+    tokens = [Token(0, 0, math.log(0.9)), Token(1, 1, math.log(0.4))]
+    assert confidence(tokens) == pytest.approx(0.6)
+    assert confidence([]) is None
+
+
+def test_the_provider_can_be_imported_without_its_libraries():
+    code = (
+        "import sys, voicebot_local.providers.asr.nemo as n; n.NemoConfig(model='m.nemo')\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'nemo', 'omegaconf')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
