@@ -20,7 +20,7 @@ from voicebot_local.engines.connection import Call, Connection, EngineLimits
 from voicebot_local.engines.link import Link, OpenLink, process_link, thread_link
 from voicebot_local.engines.tasks import owned_tasks
 from voicebot_local.engines.wire import Input
-from voicebot_local.errors import ProviderTimeout, ProviderUnavailable, VoicebotError
+from voicebot_local.errors import ProviderError, ProviderTimeout, ProviderUnavailable, VoicebotError
 from voicebot_local.events import EngineDied, EngineLoaded, Stage
 from voicebot_local.providers.base import EngineInfo, ProviderConfig
 
@@ -141,7 +141,14 @@ class LocalEngine:
         self._in_call = True
         try:
             connection = await self._free_connection()
-            call = connection.begin(head, takes_input=inputs is not None)
+            try:
+                call = connection.begin(head, takes_input=inputs is not None)
+            except ValueError as error:
+                raise ProviderError(
+                    self.spec.name,
+                    f"The {self.spec.label} cannot take what it was given: {error}.",
+                    retryable=False,
+                ) from error
             try:
                 if inputs is None:
                     yield call
@@ -226,7 +233,7 @@ class LocalEngine:
                 if self._given_up is not None:
                     # A new one each time, so that no trace grows on it.
                     raise wire.read_error(wire.error_head(self._given_up), self.spec.name)
-                if self._connection is not None and self._connection.current is None:
+                if self._connection is not None and self._connection.is_free:
                     return self._connection
                 await self._changed.wait()
         raise ProviderTimeout(

@@ -115,7 +115,7 @@ class Call:
 class Connection:
     """A link with a loaded engine at its end. `read` and `watch` run as tasks.
 
-    One call at a time: the next may begin once `current` is None, which `on_free` announces.
+    One call at a time: the next may begin once `is_free`, which `on_free` announces.
     """
 
     def __init__(
@@ -134,6 +134,11 @@ class Connection:
         self._calls = 0
         self._moved_at = 0.0
         self._delivering = False
+        self._ending = False
+
+    @property
+    def is_free(self) -> bool:
+        return self.current is None and not self._ending
 
     async def load(self, head: dict[str, Any]) -> EngineInfo | None:
         """None where it died instead. Raises what the engine said, or TimeoutError."""
@@ -145,13 +150,13 @@ class Connection:
         return self._loaded
 
     def begin(self, head: dict[str, Any], takes_input: bool) -> Call:
-        """Start a call, without waiting."""
-        assert self.current is None
+        """Start a call, without waiting. Raises ValueError where `head` is too long."""
+        assert self.is_free
         self._calls += 1
-        self.current = call = Call(self._calls, takes_input)
-        self._link.post(Frame(head | {"type": "start", "call": call.number}))
+        self._link.post(Frame(head | {"type": "start", "call": self._calls}))
+        self.current = Call(self._calls, takes_input)
         self._moved_at = anyio.current_time()
-        return call
+        return self.current
 
     def send_input(self, call: Call, value: Input) -> None:
         for frame in wire.input_frames(call.number, value):
@@ -242,6 +247,7 @@ class Connection:
                 steps = frame.head.get("steps", {})
                 call.steps = {name: StepReport(*report) for name, report in steps.items()}
                 error = wire.read_error(frame.head.get("error", {}), self._name)
+                self._ending = bool(frame.head.get("ends"))
                 self.current = None
                 call.finish(error if kind == "error" else None)
                 self._on_free(call)

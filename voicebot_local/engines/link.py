@@ -47,7 +47,7 @@ class Link(Protocol):
     """A running engine, seen as a pair of pipes."""
 
     def post(self, frame: Frame) -> None:
-        """Send a frame, in order, without waiting."""
+        """Send a frame, in order, without waiting. Raises ValueError where it is too long."""
         ...
 
     async def receive(self) -> list[Frame]:
@@ -107,8 +107,9 @@ class ProcessLink:
         self._name = name
         self._parser = FrameParser(name)
         # Unbounded by type, bounded by use: a call's inputs keep to INPUT_WINDOW.
-        self._outbox: deque[Frame] = deque()
+        self._outbox: deque[bytes] = deque()
         self._posted = anyio.Event()
+        self._killed = False
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
 
     @property
@@ -116,7 +117,7 @@ class ProcessLink:
         return self._process.pid
 
     def post(self, frame: Frame) -> None:
-        self._outbox.append(frame)
+        self._outbox.append(encode(frame))
         self._posted.set()
 
     async def write(self) -> None:
@@ -125,7 +126,7 @@ class ProcessLink:
                 await self._posted.wait()
                 self._posted = anyio.Event()
                 while self._outbox:
-                    await self._stdin.send(encode(self._outbox.popleft()))
+                    await self._stdin.send(self._outbox.popleft())
         except (BrokenResourceError, ClosedResourceError):
             pass  # it died; the reading side is told, and says so
 
@@ -161,14 +162,15 @@ class ProcessLink:
         await self._stdout.aclose()
 
     def kill(self) -> None:
-        """Kill it and whatever it started."""
-        if self._process.returncode is not None:
+        """Kill it and whatever it started, which may outlive it."""
+        if self._killed:
             return
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError):  # it ended in this instant
+        self._killed = True
+        with suppress(ProcessLookupError):  # nothing of it is left
+            if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
+            else:
+                self._process.kill()
 
     async def how_it_ended(self) -> str:
         with anyio.move_on_after(CLOSING_S):
@@ -224,6 +226,7 @@ class ThreadLink:
         self._token = lowlevel.current_token()
         self._working = CancelScope(shield=True)
         self._desk = Desk(self._emit)
+        self._parser = FrameParser(name)
 
     def _emit(self, frame: Frame) -> None:
         try:
@@ -247,7 +250,9 @@ class ThreadLink:
             )
 
     def post(self, frame: Frame) -> None:
-        self._desk.put(frame)
+        # By way of bytes, so that what a process would not take is not taken here.
+        for arrived in self._parser.feed(encode(frame)):
+            self._desk.put(arrived)
 
     async def receive(self) -> list[Frame]:
         try:

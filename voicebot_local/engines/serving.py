@@ -162,7 +162,9 @@ class Desk:
         except Exception as error:
             told = _told(error, stage, name, "failed")
             last = {"type": "error", "error": wire.error_head(told)}
-            lost = error if _is_device_lost(error) else None
+            if _is_device_lost(error):
+                lost = error
+                last["ends"] = True
         steps_told = {kind: tuple(report) for kind, report in steps.report().items()}
         self._emit(Frame(last | {"call": call.number, "steps": steps_told}))
         if lost is not None:

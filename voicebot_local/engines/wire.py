@@ -2,7 +2,8 @@
 
 To the child: `load`, `start`, `input`, `end_of_input`, `cancel`. From it: `loaded` or `failed`;
 for each call `wants` (it has taken so many inputs and asks for the next), `item`, and one last
-`done` or `error`. Every frame of a call carries its number as "call".
+`done` or `error` (with "ends" where the child ends with it). Every frame of a call carries its
+number as "call".
 """
 
 from __future__ import annotations
