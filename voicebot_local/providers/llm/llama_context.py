@@ -1,0 +1,161 @@
+"""The memory of a llama.cpp model: keys and values of the tokens that it has read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import llama_cpp as native
+
+from voicebot_local.errors import ModelError, OutOfMemory, ProviderError
+from voicebot_local.providers.base import Steps
+from voicebot_local.providers.llm.llama_library import (
+    Model,
+    Sampler,
+    last_errors,
+    out_of_memory,
+)
+
+_KV_TYPES = {"f16": 1, "q8_0": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class ContextOptions:
+    """Sizes and forms of a context: `tokens` it holds, `slice` it reads in one step."""
+
+    tokens: int
+    slice: int
+    threads: int
+    flash_attention: bool
+    kv_type: str
+
+
+class Context:
+    """What the model has read, kept equal to the tokens that are wanted: `read` them in steps.
+
+    One thread owns it: two threads in one context abort the process. Whatever interrupts a call,
+    between steps or in one, `read` works afterwards.
+    """
+
+    def __init__(self, model: Model, options: ContextOptions) -> None:
+        """Raises OutOfMemory where it does not fit, ModelError where llama.cpp refuses it."""
+        params = native.llama_context_default_params()
+        params.n_ctx = options.tokens
+        params.n_batch = params.n_ubatch = options.slice
+        params.n_threads = params.n_threads_batch = options.threads
+        params.flash_attn_type = int(options.flash_attention)
+        params.type_k = params.type_v = _KV_TYPES[options.kv_type]
+        params.n_seq_max = params.n_outputs_max = 1
+        params.offload_kqv = params.no_perf = True
+        params.swa_full = True  # a model with a sliding window could not be rolled back otherwise
+        last_errors()
+        self.handle = native.llama_init_from_model(model.handle, params)
+        if not self.handle:
+            raise _context_error(options, last_errors())
+        self.size = int(native.llama_n_ctx(self.handle))
+        self._memory = native.llama_get_memory(self.handle)
+        self._slice = options.slice
+        self._batch = native.llama_batch_init(options.slice, 0, 1)
+        self._read: list[int] = []
+        self._has_logits = False
+
+    @property
+    def read_tokens(self) -> tuple[int, ...]:
+        """The tokens whose keys and values are in memory now."""
+        return tuple(self._read)
+
+    def close(self) -> None:
+        native.llama_batch_free(self._batch)
+        native.llama_free(self.handle)
+
+    def read(self, tokens: Sequence[int], steps: Steps, sampler: Sampler) -> int:
+        """Make the memory equal to `tokens` and draw the token that follows.
+
+        The common beginning stays; the rest is rolled back and read anew, a slice in each step
+        "prefill". Tokens must be one or more, and fit.
+        """
+        if not tokens or len(tokens) > self.size:
+            raise ValueError(f"{len(tokens)} tokens for a context of {self.size}")
+        same = _common(self._read, tokens)
+        if same == len(tokens) and not (same == len(self._read) and self._has_logits):
+            same -= 1  # its last token is read again, for what follows it
+        self._roll_back(same)
+        following = -1
+        for start in range(len(self._read), len(tokens), self._slice):
+            part = tokens[start : start + self._slice]
+            last = start + len(part) == len(tokens)
+            with steps("prefill"):
+                self._decode(part, logits=last)
+                if last:
+                    following = sampler.draw(self.handle)
+                else:
+                    native.llama_synchronize(self.handle)
+        return following if following >= 0 else sampler.draw(self.handle)
+
+    def read_next(self, token: int, steps: Steps, sampler: Sampler) -> int:
+        """Read one more token and draw the one that follows, in one step "token"."""
+        with steps("token"):
+            self._decode([token], logits=True)
+            return sampler.draw(self.handle)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another token."""
+        return len(self._read) >= self.size
+
+    def clear(self) -> None:
+        """Forget everything."""
+        native.llama_memory_clear(self._memory, False)
+        self._read.clear()
+        self._has_logits = False
+
+    def _roll_back(self, length: int) -> None:
+        if length == len(self._read):
+            return
+        self._has_logits = False
+        if native.llama_memory_seq_rm(self._memory, 0, length, -1):
+            del self._read[length:]
+        else:  # a recurrent model cannot forget only the end
+            self.clear()
+
+    def _decode(self, tokens: Sequence[int], *, logits: bool) -> None:
+        batch, start = self._batch, len(self._read)
+        for at, token in enumerate(tokens):
+            batch.token[at] = token
+            batch.pos[at] = start + at
+            batch.n_seq_id[at] = 1
+            batch.seq_id[at][0] = 0
+            batch.logits[at] = 0
+        batch.logits[len(tokens) - 1] = int(logits)
+        batch.n_tokens = len(tokens)
+        self._has_logits = False
+        last_errors()
+        code = native.llama_decode(self.handle, batch)
+        if code:
+            self.clear()  # a part of the batch may be in memory
+            said = last_errors() or "it gives no reason"
+            raise ProviderError(
+                "llama_cpp", f"llama.cpp failed to read text (code {code}): {said}."
+            )
+        self._read += tokens
+        self._has_logits = logits
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """The length of the common beginning."""
+    for at, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return at
+    return min(len(one), len(other))
+
+
+def _context_error(options: ContextOptions, said: str) -> ModelError | OutOfMemory:
+    if out_of_memory(said):
+        return OutOfMemory(
+            f"A conversation of {options.tokens} tokens does not fit in the free memory ({said}).",
+            'Lower `context_tokens`, or set `kv_type = "q8_0"`.',
+        )
+    return ModelError(
+        f"llama.cpp refuses this model with these settings: {said or 'it gives no reason'}.",
+        'Try `kv_type = "f16"`, and `flash_attention = false`.',
+    )
