@@ -1,0 +1,149 @@
+"""The broker's decisions: who holds the device, who is asked for it back, who is killed.
+
+A pure object. What clients say goes in with the time, orders for them come out; `broker.py` is the
+process that carries them. A client computes only while it holds the device, and says that it has
+given it back only after the device has finished, so at most one computes at any time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from voicebot_local.gpu.queue import GpuQueue, Outlook, Policy, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The client holds the device from now on."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """The client gives the device back after its present step."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The client was asked for the device `after_s` ago and has not given it back."""
+
+    client: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """The client has hung; its process must end, which gives the device back."""
+
+    client: int
+    after_s: float
+
+
+Order: TypeAlias = Grant | Revoke | Overdue | Kill
+
+
+@dataclass(slots=True)
+class _Holder:
+    request: Request
+    looked: float
+    revoked: float | None = None
+    reported: bool = False
+    killed: bool = False
+
+
+class Arbiter:
+    """Gives the device to one client at a time.
+
+    A holder that nobody competes with is left alone for as long as it likes. One that is asked to
+    give the device back has `limit_s` for the step that it is in before that is reported, and
+    `kill_s` before its process is killed: a step is short, so it has hung.
+    """
+
+    def __init__(self, limit_s: float, kill_s: float, policy: Policy = "slack") -> None:
+        self._queue = GpuQueue(policy)
+        self._limit_s = limit_s
+        self._kill_s = kill_s
+        self._holder: _Holder | None = None
+
+    @property
+    def holder(self) -> int | None:
+        """Who holds the device."""
+        return self._holder.request.client if self._holder else None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._queue)
+
+    def look_ahead(self, conversation: int, outlook: Outlook, now: float) -> list[Order]:
+        """A conversation's deadlines moved."""
+        self._queue.look_ahead(conversation, outlook)
+        return self._decide(now)
+
+    def request(self, request: Request, now: float) -> list[Order]:
+        """A client wants the device for its next step."""
+        if self.holder == request.client:  # It was granted while it asked again.
+            return []
+        self._queue.add(request)
+        return self._decide(now)
+
+    def withdraw(self, client: int, now: float) -> list[Order]:
+        """A client wants it no longer; if it was granted meanwhile, this gives it back."""
+        self._queue.remove(client)
+        return self.release(client, now)
+
+    def release(self, client: int, now: float) -> list[Order]:
+        """A client has given the device back."""
+        if self.holder == client:
+            self._holder = None
+        return self._decide(now)
+
+    def gone(self, client: int, now: float) -> list[Order]:
+        """A client's process has ended, and with it all that it computed."""
+        return self.withdraw(client, now)
+
+    def tick(self, now: float) -> list[Order]:
+        """Time has passed; see `wakes_at`."""
+        return self._decide(now)
+
+    def wakes_at(self) -> float | None:
+        """When `tick` has something to decide; None while nothing can happen by itself."""
+        holder = self._holder
+        if holder is None or not len(self._queue) or holder.killed:
+            return None
+        if holder.revoked is None:
+            # Slacks change with time only; looking again now and then is cheap and enough.
+            return holder.looked + self._limit_s
+        return holder.revoked + (self._kill_s if holder.reported else self._limit_s)
+
+    def _decide(self, now: float) -> list[Order]:
+        holder = self._holder
+        if holder is None:
+            return self._grant(now)
+        if holder.revoked is None:
+            if not self._queue.yields(holder.request, now):
+                holder.looked = now
+                return []
+            holder.revoked = now
+            return [Revoke(holder.request.client)]
+        after_s = now - holder.revoked
+        if after_s >= self._kill_s and not holder.killed:
+            holder.killed = True
+            return [Kill(holder.request.client, after_s)]
+        if after_s >= self._limit_s and not holder.reported:
+            holder.reported = True
+            return [Overdue(holder.request.client, after_s)]
+        return []
+
+    def _grant(self, now: float) -> list[Order]:
+        first = self._queue.next(now)
+        if first is None:
+            return []
+        self._queue.remove(first.client)
+        self._holder = _Holder(first, now)
+        # Who is chosen over others still yields to them in turn.
+        return [Grant(first.client), *self._decide(now)]
