@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -84,6 +85,8 @@ class Fake:
                 time.sleep(3600)
             case "fork":
                 subprocess.Popen(["sleep", "3600"])
+            case "connect":
+                socket.create_connection(("192.0.2.1", 80), 1).close()
             case "print":
                 os.write(1, b"\x00garbage from native code\xff" * 1000)
             case "bug":
