@@ -1,6 +1,6 @@
 """Writes a tiny XTTS v2 model with random weights, for tests that need a voice but no sense.
 
-    python -m scripts.make_fixtures.xtts_tiny OUT
+    python -m scripts.make_fixtures.xtts_tiny OUT [--endless]
 
 OUT gets what a real XTTS v2 directory has: config.json, model.pth, vocab.json, speakers_xtts.pth;
 about 3.7 MB. Needs coqui-tts.
@@ -168,8 +168,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--endless", action="store_true", help="goes on until its limit of 7 s")
     arguments = parser.parse_args()
-    out = make_tiny_xtts(arguments.out, TinyShape(seed=arguments.seed))
+    endless = TinyShape(seed=arguments.seed, speech_tokens=None, most_tokens=150)
+    shape = endless if arguments.endless else TinyShape(seed=arguments.seed)
+    out = make_tiny_xtts(arguments.out, shape)
     for path in sorted(out.iterdir()):
         print(f"{path.stat().st_size:>10} {path}")
 

@@ -62,6 +62,27 @@ class Chunks:
     later: int
 
 
+def chances(scores: Any, seen: Any, how: Sampling) -> Any:
+    """The chance of each token by its score, both (1, tokens); `seen`: bool (tokens), said before.
+
+    The same as what transformers makes of the same settings.
+    """
+    if how.repetition_penalty != 1.0:
+        penalty = how.repetition_penalty
+        said = torch.where(scores > 0, scores / penalty, scores * penalty)
+        scores = torch.where(seen, said, scores)
+    scores = scores / how.temperature
+    if 0 < how.top_k < scores.shape[-1]:
+        least = scores.topk(how.top_k).values[:, -1:]
+        scores = scores.masked_fill(scores < least, -torch.inf)
+    if how.top_p < 1.0:
+        ascending, order = scores.sort(descending=False)
+        drop = ascending.softmax(-1).cumsum(-1) <= 1.0 - how.top_p
+        drop[:, -1] = False
+        scores = scores.masked_fill(drop.scatter(1, order, drop), -torch.inf)
+    return scores.softmax(-1)
+
+
 class TokenLoop:
     """The GPT of XTTS, one token a step.
 
@@ -146,27 +167,11 @@ class TokenLoop:
         return x
 
     def _draw(self, scores: Any) -> Any:
-        """The next token, int64 (1,), drawn on the device; the order is that of transformers."""
-        how = self._sampling
-        if how.repetition_penalty != 1.0:
-            penalty = how.repetition_penalty
-            said = torch.where(scores > 0, scores / penalty, scores * penalty)
-            scores = torch.where(self._seen, said, scores)
-        if how.top_k == 1:
-            return scores.argmax(-1)
-        scores = scores / how.temperature
-        if 0 < how.top_k < scores.shape[-1]:
-            least = scores.topk(how.top_k).values[:, -1:]
-            scores = scores.masked_fill(scores < least, -torch.inf)
-        if how.top_p < 1.0:
-            ascending, order = scores.sort(descending=False)
-            drop = ascending.softmax(-1).cumsum(-1) <= 1.0 - how.top_p
-            drop[:, -1] = False
-            scores = scores.masked_fill(drop.scatter(1, order, drop), -torch.inf)
-        chances = scores.softmax(-1)
+        """The next token, int64 (1,), drawn on the device."""
+        likely = chances(scores, self._seen, self._sampling)
         # The largest of chance over exponential noise is a draw by those chances, with no sync.
-        noise = torch.empty_like(chances).exponential_(generator=self._random)
-        return (chances / noise).argmax(-1)
+        noise = torch.empty_like(likely).exponential_(generator=self._random)
+        return (likely / noise).argmax(-1)
 
 
 class WindowedVocoder:

@@ -25,7 +25,7 @@ from TTS.tts.models.xtts import Xtts
 
 from voicebot_local.errors import ModelError
 
-MEND = "Download XTTS v2 again into that directory; models/README.md says how."
+MEND = "Run `scripts/download_models.sh xtts-v2`; it fetches what is missing or damaged."
 CONDITIONING_KEYS = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len", "sound_norm_refs")
 
 _SIZES = re.compile(r"(gpt_(?!checkpoint)|input_|output_|decoder_input|d_vector|cond_d_vector)")
@@ -130,7 +130,7 @@ def read_tensors(path: Path, *, mapped: bool = False) -> Any:
                 MEND,
             ) from error
         raise ModelError(f"{path} is damaged or not a PyTorch file.", MEND) from error
-    except (EOFError, KeyError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # on junk the reader of pickles fails in any way at all
         raise ModelError(
             f"{path} is damaged or not a PyTorch file: {_first_line(error)}.", MEND
         ) from error

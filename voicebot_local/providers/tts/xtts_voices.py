@@ -46,7 +46,7 @@ class Conditioning:
 def find_voice(model: Any, directory: Path, voice: str, cache: Path) -> Voice:
     """The voice named `voice`, or that of the recording at the path `voice`, on the CPU.
 
-    A name in speakers_xtts.pth comes first. Raises ConfigError for a name that is not there,
+    A name in speakers_xtts.pth comes first, in capitals or not. Raises ConfigError for a name that is not there,
     InputError for a recording that is of no use, ModelError for a damaged speakers file.
     """
     path = Path(voice).expanduser()
@@ -57,8 +57,9 @@ def find_voice(model: Any, directory: Path, voice: str, cache: Path) -> Voice:
             "Set `voice` to the path of a recording of 6 to 30 seconds, or download the file.",
         )
     speakers = read_speakers(speakers_file) if speakers_file.is_file() else {}
-    if voice in speakers:
-        return speakers[voice]
+    for name, speaker in speakers.items():
+        if name.casefold() == voice.casefold():
+            return speaker
     if _is_recording(path):
         config = model.config
         how = Conditioning(
@@ -157,7 +158,7 @@ def _read_kept(path: Path) -> Voice | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             arrays = [np.asarray(kept[name], np.float32) for name in ("latents", "embedding")]
     except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
         _log.warning("The cached voice %s is damaged and is made again: %s", path, error)
