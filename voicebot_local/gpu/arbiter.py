@@ -12,6 +12,9 @@ from typing import TypeAlias
 
 from voicebot_local.gpu.queue import GpuQueue, Outlook, Policy, Request
 
+QUANTUM_S = 0.05
+"""The longest that a holder keeps the device while anybody waits, in case it only idles (s)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -49,7 +52,7 @@ Order: TypeAlias = Grant | Revoke | Overdue | Kill
 @dataclass(slots=True)
 class _Holder:
     request: Request
-    looked: float
+    since: float
     revoked: float | None = None
     reported: bool = False
     killed: bool = False
@@ -58,9 +61,10 @@ class _Holder:
 class Arbiter:
     """Gives the device to one client at a time.
 
-    A holder that nobody competes with is left alone for as long as it likes. One that is asked to
-    give the device back has `limit_s` for the step that it is in before that is reported, and
-    `kill_s` before its process is killed: a step is short, so it has hung.
+    A holder that nobody competes with is left alone for as long as it likes. It is asked to give
+    the device back when somebody with less slack waits, or anybody and its quantum is used up. It
+    then has `limit_s` for the step that it is in before that is reported, and `kill_s` before its
+    process is killed: a step is short, so it has hung.
     """
 
     def __init__(self, limit_s: float, kill_s: float, policy: Policy = "slack") -> None:
@@ -113,11 +117,10 @@ class Arbiter:
     def wakes_at(self) -> float | None:
         """When `tick` has something to decide; None while nothing can happen by itself."""
         holder = self._holder
-        if holder is None or not len(self._queue) or holder.killed:
+        if holder is None or not self._queue.urgent or holder.killed:
             return None
         if holder.revoked is None:
-            # Slacks change with time only; looking again now and then is cheap and enough.
-            return holder.looked + self._limit_s
+            return holder.since + QUANTUM_S
         return holder.revoked + (self._kill_s if holder.reported else self._limit_s)
 
     def _decide(self, now: float) -> list[Order]:
@@ -125,8 +128,8 @@ class Arbiter:
         if holder is None:
             return self._grant(now)
         if holder.revoked is None:
-            if not self._queue.yields(holder.request, now):
-                holder.looked = now
+            used_up = self._queue.urgent and now - holder.since >= QUANTUM_S
+            if not used_up and not self._queue.yields(holder.request, now):
                 return []
             holder.revoked = now
             return [Revoke(holder.request.client)]

@@ -77,6 +77,11 @@ class GpuQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def urgent(self) -> bool:
+        """True when somebody waits whose work is not speculative."""
+        return any(not request.speculative for request in self._waiting.values())
+
     def look_ahead(self, conversation: int, outlook: Outlook) -> None:
         """From now on the conversation's deadlines follow `outlook`."""
         self._outlooks[conversation] = outlook
@@ -109,11 +114,14 @@ class GpuQueue:
         """Should `running`, which has the device, give it up after its present step?
 
         Its next step is a request made now. Only somebody who would be chosen before it takes the
-        device away, and under "slack" only for a slack that is smaller by `KEEP_S`.
+        device away, and under "slack" only for a slack that is smaller by `KEEP_S`. A recognizer
+        has done its chunk, and its next one is not there yet, so it yields to anybody.
         """
         first = self.next(now)
         if first is None:
             return False
+        if running.tenant == "asr":
+            return True
         again = replace(running, at=now)
         if self._policy == "slack" and self._rank(first, now) == self._rank(again, now):
             return self.due(first) < self.due(again) - KEEP_S
