@@ -84,17 +84,26 @@ class NemoEngine:
             torch.set_num_threads(config.threads)
         cuda = config.device != "cpu" and torch.cuda.is_available()
         self._model = LoadedModel(config.model, "cuda" if cuda else "cpu", config.precision)
-        self._model.look_ahead(config.lookahead_ms)
         self._decoder = self._choose(config.decoder)
+        self._device = f"cuda:0 ({torch.cuda.get_device_name(0)})" if cuda else "cpu"
+        self._precision = config.precision
+        self.look_ahead(config.lookahead_ms)
+
+    def look_ahead(self, lookahead_ms: int) -> None:
+        """Choose the lookahead of the utterances that follow; nothing is loaded again.
+
+        Raises ConfigError where the model does not offer it.
+        """
+        self._model.look_ahead(lookahead_ms)
         self._warm_up()
         self.info = EngineInfo(
-            f"cuda:0 ({torch.cuda.get_device_name(0)})" if cuda else "cpu",
+            self._device,
             details={
-                "model": config.model.name,
+                "model": self._model.path.name,
                 "decoder": self._decoder,
-                "lookahead_ms": config.lookahead_ms,
-                "chunk_ms": round(config.lookahead_ms + self._model.frame_s * 1000),
-                "precision": config.precision,
+                "lookahead_ms": lookahead_ms,
+                "chunk_ms": round(lookahead_ms + self._model.frame_s * 1000),
+                "precision": self._precision,
             },
         )
 

@@ -36,7 +36,8 @@ class LoadedModel:
 
     def __init__(self, path: Path, device: str, precision: str) -> None:
         """Load onto `device` ("cpu" or "cuda") with the encoder's and decoders' weights in
-        `precision` ("float32" or "bfloat16"). Raises ModelError, OutOfMemory."""
+        `precision` ("float32" or "bfloat16"); then call `look_ahead`. Raises ModelError,
+        OutOfMemory."""
         import torch
 
         self.path = path
@@ -61,6 +62,7 @@ class LoadedModel:
             ) from error
         self.hop: int = front_end.hop_length
         self.window: int = front_end.n_fft
+        self._drop = 0
         self.frame_s = self.nemo.encoder.subsampling_factor * self.hop / RECOGNIZER_RATE
 
     @property
@@ -208,7 +210,7 @@ def _max_symbols(config: dict[str, Any]) -> int:
 def _check(path: Path, model: Any) -> None:
     """Refuse models whose text would be wrong rather than late when they hear audio in chunks."""
     encoder, front_end = model.encoder, model.preprocessor.featurizer
-    if encoder.att_context_style != "chunked_limited":
+    if encoder.att_context_style != "chunked_limited" or encoder.conv_context_size[1] != 0:
         why = "it was not trained to hear speech in chunks"
     elif front_end.normalize not in (None, "", "NA"):
         why = "it normalizes whole recordings"
