@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -85,6 +86,10 @@ class Fake:
                 time.sleep(3600)
             case "fork":
                 subprocess.Popen(["sleep", "3600"])
+            case "corrupt":
+                for fd in range(3, 9):  # one of them is the pipe to the program
+                    with suppress(OSError):
+                        os.write(fd, b"\xff" * 100)
             case "connect":
                 socket.create_connection(("192.0.2.1", 80), 1).close()
             case "print":

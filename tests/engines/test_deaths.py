@@ -20,6 +20,7 @@ from voicebot_local.engines.connection import EngineLimits
 from voicebot_local.engines.faces import EngineChatModel, EngineRecognizer
 from voicebot_local.errors import (
     ModelError,
+    ProtocolViolation,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -188,6 +189,16 @@ async def test_a_lost_device_gets_a_new_process() -> None:
             await said(engine, "lost")
         assert await said(engine, "x") == ["x "]
         assert engine.pid != first
+        assert len(notices) == 3
+
+
+async def test_nonsense_in_the_pipe_ends_it() -> None:
+    async with started(fake("chat")) as (engine, notices):
+        with pytest.raises(
+            ProtocolViolation, match=r"The chat model \(fake\) sent a frame of .* too"
+        ):
+            await said(engine, "a corrupt b")
+        assert await said(engine, "x") == ["x "]
         assert len(notices) == 3
 
 

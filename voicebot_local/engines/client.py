@@ -20,7 +20,13 @@ from voicebot_local.engines.connection import Call, Connection, EngineLimits
 from voicebot_local.engines.link import Link, OpenLink, process_link, thread_link
 from voicebot_local.engines.tasks import owned_tasks
 from voicebot_local.engines.wire import Input
-from voicebot_local.errors import ProviderError, ProviderTimeout, ProviderUnavailable, VoicebotError
+from voicebot_local.errors import (
+    ProtocolViolation,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnavailable,
+    VoicebotError,
+)
 from voicebot_local.events import EngineDied, EngineLoaded, Stage
 from voicebot_local.providers.base import EngineInfo, ProviderConfig
 
@@ -166,8 +172,9 @@ class LocalEngine:
         """One life; returns how it ended."""
         first = self._info is None
         began = anyio.current_time()
-        async with self._open_link(self.spec.label) as link, owned_tasks() as tasks:
-            connection = Connection(link, f"the {self.spec.label}", self._limits, self._on_free)
+        label = f"The {self.spec.label}"
+        async with self._open_link(label) as link, owned_tasks() as tasks:
+            connection = Connection(link, label, self._limits, self._on_free)
             self._link = link
             tasks.start_soon(connection.read)
             tasks.start_soon(connection.watch)
@@ -215,7 +222,7 @@ class LocalEngine:
     async def _obituary(self, connection: Connection, link: Link, what: str) -> VoicebotError:
         how = await link.how_it_ended()
         if connection.violation is not None:
-            return connection.violation
+            return ProtocolViolation(self.spec.name, connection.violation.message)
         if connection.stalled_s is not None:
             return ProviderTimeout(
                 self.spec.name,

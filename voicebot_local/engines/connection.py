@@ -236,7 +236,7 @@ class Connection:
             )
         match frame.type:
             case "wants":
-                call.took(int(frame.head.get("taken", 0)))
+                call.took(wire.read_taken(frame, self._name))
             case "item":
                 item = wire.read_item(frame, self._name)
                 self._delivering = True
@@ -244,8 +244,7 @@ class Connection:
                 self._delivering = False
                 self._moved_at = anyio.current_time()
             case "done" | "error" as kind:
-                steps = frame.head.get("steps", {})
-                call.steps = {name: StepReport(*report) for name, report in steps.items()}
+                call.steps = wire.read_steps(frame, self._name)
                 error = wire.read_error(frame.head.get("error", {}), self._name)
                 self._ending = bool(frame.head.get("ends"))
                 self.current = None

@@ -17,6 +17,7 @@ import numpy as np
 
 from voicebot_local import errors
 from voicebot_local.engines.protocol import MAX_PAYLOAD, Frame
+from voicebot_local.engines.steps import StepReport
 from voicebot_local.errors import ProtocolViolation, ProviderError, VoicebotError
 from voicebot_local.events import Stage
 from voicebot_local.providers.base import (
@@ -91,6 +92,18 @@ def read_item(frame: Frame, sender: str) -> Item:
         return SpokenAudio(_samples(frame.payload), head["clause"], words)
 
 
+def read_taken(frame: Frame, sender: str) -> int:
+    """What "wants" says. Raises ProtocolViolation."""
+    with _making_sense(sender, frame):
+        return int(frame.head["taken"])
+
+
+def read_steps(frame: Frame, sender: str) -> dict[str, StepReport]:
+    """What "done" and "error" say. Raises ProtocolViolation."""
+    with _making_sense(sender, frame):
+        return {kind: StepReport(*report) for kind, report in frame.head["steps"].items()}
+
+
 def message_heads(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return [asdict(message) for message in messages]
 
@@ -158,7 +171,7 @@ def _parts(samples: Samples) -> Iterator[Samples]:
 def _making_sense(sender: str, frame: Frame) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProtocolViolation(
             sender, f"{sender} sent a {frame.type!r} frame that makes no sense ({error!r})."
         ) from error
