@@ -10,9 +10,11 @@ from typing import Literal
 
 from voicebot_local import paths
 from voicebot_local.audio.card import SoundCard
+from voicebot_local.audio.device_card import DeviceCard
+from voicebot_local.audio.devices import KIND, Direction, list_devices
 from voicebot_local.audio.file_card import FileCard
 from voicebot_local.config import AudioConfig
-from voicebot_local.errors import ConfigError
+from voicebot_local.errors import ConfigError, DeviceError
 from voicebot_local.session import Clock
 
 SESSION_FILE = Path("session.wav")
@@ -42,24 +44,28 @@ def choose_card(
 ) -> Card:
     """Recordings where some are given; else the machine's devices; else the examples.
 
-    Where turns are `typed` nothing is listened to. Raises InputError for a recording that cannot
-    be read, DeviceError for a device that was named and cannot be used.
+    Where turns are `typed` nothing is listened to, so that a loudspeaker is enough. Raises
+    InputError for a recording that cannot be read, DeviceError for a device that was named and
+    cannot be used, or that is busy.
     """
     if typed and recordings:
         raise ConfigError("--text and --input exclude each other.", "Leave one of them out.")
     if recordings:
-        return _recorded(audio, recordings, pace)
-    devices = ...
+        return _recorded(recordings, pace)
+    missing = "" if _named(audio) else _missing(capture=not typed)
+    if not missing:
+        return Card(
+            DeviceCard(_wanted(audio.input_device), _wanted(audio.output_device), capture=not typed)
+        )
     if typed:
-        return _recorded(audio, (), pace)
-    return replace(
-        _recorded(audio, example_recordings(), pace),
-        record=SESSION_FILE,
-        notices=(
-            "There is no sound card here, so this is a conversation from the recordings in "
-            f"{paths.examples_dir()}; it is written to {SESSION_FILE}.",
-        ),
+        notice = f"{missing} Replies are shown, and can be written with --output FILE."
+        return replace(_recorded((), pace), notices=(notice,))
+    examples = example_recordings()
+    notice = (
+        f"{missing} So here is a conversation from the recordings in {paths.examples_dir()}; "
+        f"its sound is written to {SESSION_FILE} unless --record names another file."
     )
+    return replace(_recorded(examples, pace), record=SESSION_FILE, notices=(notice,))
 
 
 def example_recordings() -> list[Path]:
@@ -69,8 +75,29 @@ def example_recordings() -> list[Path]:
     return [file.parent / turn["file"] for turn in turns]
 
 
-def _recorded(
-    audio: AudioConfig, recordings: Sequence[Path], pace: Literal["realtime", "fast"]
-) -> Card:
-    card = FileCard(recordings, pace=pace, block_s=audio.block_s, playout_s=audio.playout_buffer_s)
+def _recorded(recordings: Sequence[Path], pace: Literal["realtime", "fast"]) -> Card:
+    card = FileCard(recordings, pace=pace)
     return Card(card, clock=card)
+
+
+def _wanted(device: int | str) -> int | str | None:
+    return None if device == "" else device
+
+
+def _named(audio: AudioConfig) -> bool:
+    return audio.input_device != "" or audio.output_device != ""
+
+
+def _missing(*, capture: bool) -> str:
+    """What this machine lacks for a conversation aloud, or ""."""
+    try:
+        devices = list_devices()
+    except DeviceError as error:
+        return f"{error.message} {error.mend}"
+    directions: list[Direction] = ["input", "output"] if capture else ["output"]
+    lacking = [
+        KIND[direction]
+        for direction in directions
+        if not any(device.channels(direction) for device in devices)
+    ]
+    return f"There is no {' and no '.join(lacking)} on this machine." if lacking else ""

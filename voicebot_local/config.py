@@ -26,7 +26,7 @@ from voicebot_local.turns.settings import TurnSettings
 
 Backend: TypeAlias = Literal["starter", "local"]
 BACKENDS = ("auto", "starter", "local")
-HOSTED_MEND = "Use --backend local, --backend starter, or leave it at auto."
+BACKEND_MEND = "Use --backend local, --backend starter, or leave it at auto."
 
 
 class Section(BaseModel):
@@ -36,25 +36,13 @@ class Section(BaseModel):
 
 
 class AudioConfig(Section):
-    """`[audio]`: devices and buffers."""
+    """`[audio]`: the devices."""
 
     input_device: int | str = Field(
         "", description='The microphone, by number or part of its name; "" is the system\'s choice.'
     )
     output_device: int | str = Field(
         "", description='The loudspeaker, likewise; "" is the system\'s choice.'
-    )
-    block_s: float = Field(
-        0.02,
-        ge=0.005,
-        le=0.1,
-        description="One tick of the sound card (s); shorter reacts sooner and costs more CPU.",
-    )
-    playout_buffer_s: float = Field(
-        2.0,
-        ge=0.2,
-        le=60,
-        description="Reply audio that may wait to be played (s); longer bridges longer stalls.",
     )
 
 
@@ -112,18 +100,19 @@ def load_config(
     local where its models are. `flags` are (flag, dotted key, value), for messages and for what
     they set. Raises ConfigError.
     """
-    if backend == "hosted":
-        raise ConfigError("This version has no hosted backend yet.", HOSTED_MEND)
-    if backend not in BACKENDS:
-        raise ConfigError(
-            f"--backend {backend} is unknown; it is one of: {', '.join(BACKENDS)}.", HOSTED_MEND
-        )
     upper: list[Layer] = []
+    place = "--backend"
     if file is not None:
         layer = read_layer(file)
         upper.append(layer)
-        if backend == "auto":
-            backend = str(layer.table.get("backend", "auto"))
+        if backend == "auto" and "backend" in layer.table:
+            backend, place = str(layer.table["backend"]), f"{file}: backend"
+    if backend == "hosted":
+        raise ConfigError(f"{place}: this version has no hosted backend yet.", BACKEND_MEND)
+    if backend not in BACKENDS:
+        raise ConfigError(
+            f"{place}: {backend!r} is unknown; it is one of: {', '.join(BACKENDS)}.", BACKEND_MEND
+        )
     for flag, key, value in flags:
         section, _, name = key.partition(".")
         upper.append(Layer(flag, {section: {name: value}}))
