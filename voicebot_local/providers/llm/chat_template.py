@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from voicebot_local.errors import ModelError
+from voicebot_local.errors import ModelError, ProviderError
 from voicebot_local.providers.base import Message
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ INTERRUPTED = " —"
 """Stands behind what was heard of a reply that the user cut off, as in a written dialogue."""
 
 _PROBE = Message("system", "probe-of-the-system-message")
-_USER, _ASSISTANT = Message("user", "a"), Message("assistant", "b")
+_USER, _ASSISTANT = Message("user", "probe-of-a-question"), Message("assistant", "probe-of-a-reply")
 
 
 class ChatTemplate:
@@ -36,8 +36,6 @@ class ChatTemplate:
 
         Raises ModelError where the template is no jinja or cannot render a plain conversation.
         """
-        import jinja2
-
         self._tokens = dict(tokens)
         spellings = sorted((text for text in control if text), key=len, reverse=True)
         self._control = re.compile("|".join(map(re.escape, spellings))) if spellings else None
@@ -45,16 +43,26 @@ class ChatTemplate:
         try:
             self._template = _compile(source)
             self._arrange = self._arrangement()
-        except (jinja2.TemplateError, TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # it is a program from elsewhere, and fails in any way it likes
             raise ModelError(
                 f"The chat template of the model does not work: {_one_line(error)}.",
                 "Use another GGUF file of this model.",
             ) from error
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The prompt for a reply to `messages`; its last line opens the assistant's message."""
+        """The prompt for a reply to `messages`; its last line opens the assistant's message.
+
+        Raises ProviderError where the template refuses them.
+        """
         prepared = prepare([self._harmless(message) for message in messages])
-        return self._render(self._arrange(prepared))
+        try:
+            return self._render(self._arrange(prepared))
+        except Exception as error:
+            raise ProviderError(
+                "llama_cpp",
+                f"The model's chat template refuses this conversation: {_one_line(error)}.",
+                retryable=False,
+            ) from error
 
     def _harmless(self, message: Message) -> Message:
         if self._control is None:
@@ -75,14 +83,13 @@ class ChatTemplate:
 
     def _arrangement(self) -> Callable[[list[Message]], list[Message]]:
         """How messages must be arranged for this template."""
-        import jinja2
-
-        self._render([_USER, _ASSISTANT, _USER])
+        if _USER.content not in self._render([_USER, _ASSISTANT, _USER]):
+            raise ValueError("it leaves out what the user said")
 
         def takes(*messages: Message) -> bool:
             try:
                 rendered = self._render(messages)
-            except (jinja2.TemplateError, ValueError):
+            except Exception:
                 return False
             return all(message.content in rendered for message in messages)
 

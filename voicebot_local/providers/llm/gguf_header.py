@@ -30,6 +30,7 @@ _SCALARS = {
     10: struct.Struct("<Q"), 11: struct.Struct("<q"), 12: struct.Struct("<d"),
 }  # fmt: skip
 _STRING, _ARRAY = 8, 9
+_TOKENS = "tokenizer.ggml.tokens"
 _U32, _U64 = _SCALARS[4], _SCALARS[10]
 
 # Type number: name, elements in a block, bytes of a block.
@@ -281,7 +282,9 @@ def _read_array(reader: _Reader, header: GgufHeader, key: str) -> None:
     if length * (layout.size if layout else 8) > reader.remaining:
         raise _Damaged(f"the array {key!r} promises {length} elements, more than it can hold")
     header.array_lengths[key] = length
-    if layout is None:
+    if key == _TOKENS and layout is None:
+        _read_tokens(reader, length)
+    elif layout is None:
         for _ in range(length):
             reader.skip(reader.number(_U64))
     elif length <= _KEPT_ARRAY:
@@ -289,6 +292,20 @@ def _read_array(reader: _Reader, header: GgufHeader, key: str) -> None:
         header.arrays[key] = tuple(value for (value,) in layout.iter_unpack(data))
     else:
         reader.skip(length * layout.size)
+
+
+def _read_tokens(reader: _Reader, length: int) -> None:
+    """Read the vocabulary; llama.cpp aborts where two tokens are the same, unless both are ""."""
+    seen: set[bytes] = set()
+    for number in range(length):
+        size = reader.number(_U64)
+        if size > _LONGEST_KEY:
+            raise _Damaged(f"token {number} has {size} bytes")
+        token = reader.take(size)
+        if token in seen:
+            raise _Damaged(f"it has the token {token.decode(errors='replace')!r} twice")
+        if token:
+            seen.add(token)
 
 
 def _read_tensor(reader: _Reader, header: GgufHeader, alignment: int) -> int:
@@ -335,7 +352,7 @@ def _check_model(header: GgufHeader) -> None:
     heads_kv = header.head_count_kv
     if any(kv < 0 or (kv and header.head_count % kv) for kv in heads_kv):
         raise _Damaged(f"{header.head_count} heads cannot share {max(heads_kv)} keys and values")
-    tokens = header.array_lengths.get("tokenizer.ggml.tokens", 0)
+    tokens = header.array_lengths.get(_TOKENS, 0)
     if not tokens:
         raise _Damaged("it has no vocabulary")
     for key in ("scores", "token_type"):
