@@ -104,6 +104,7 @@ def number_after(key: bytes, value: int) -> bytes:
         (lambda: renamed(b"general.architecture", b"general.architectura"), "its architecture"),
         (lambda: renamed(b"tokenizer.ggml.tokens", b"tokenizer.ggml.xokens"), "no vocabulary"),
         (lambda: renamed(b"blk.1.ffn_up", b"blk.0.ffn_up"), "'blk.0.ffn_up.weight' twice"),
+        (lambda: renamed(b"<|end_of_text|>", b"<|eot_id|>\0text"), "'<|eot_id|>' twice"),
         (lambda: number_after(b"llama.attention.head_count_kv", 3), "cannot share"),
         (lambda: number_after(b"llama.block_count", 0), "block_count is 0"),
         (lambda: number_after(b"llama.block_count", 999_999), "999999 blocks"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -207,6 +208,21 @@ class _Reader:
             self.take(step)
             count -= step
 
+    def strings(self, count: int) -> Iterator[bytes]:
+        """The next `count` strings, as they are. A vocabulary has hundreds of thousands of them."""
+        unpack = _U64.unpack_from
+        for _ in range(count):
+            at = self._at + 8
+            if at > len(self._buffer):
+                self._need(8)
+                at = self._at + 8
+            (length,) = unpack(self._buffer, self._at)
+            if at + length > len(self._buffer):
+                self._need(8 + length)
+                at = self._at + 8
+            self._at = at + length
+            yield self._buffer[at : self._at]
+
     def _need(self, count: int) -> None:
         missing = self._at + count - len(self._buffer)
         if missing <= 0:
@@ -283,10 +299,10 @@ def _read_array(reader: _Reader, header: GgufHeader, key: str) -> None:
         raise _Damaged(f"the array {key!r} promises {length} elements, more than it can hold")
     header.array_lengths[key] = length
     if key == _TOKENS and layout is None:
-        _read_tokens(reader, length)
+        _check_tokens(reader.strings(length))
     elif layout is None:
-        for _ in range(length):
-            reader.skip(reader.number(_U64))
+        for _ in reader.strings(length):
+            pass
     elif length <= _KEPT_ARRAY:
         data = reader.take(length * layout.size)
         header.arrays[key] = tuple(value for (value,) in layout.iter_unpack(data))
@@ -294,18 +310,15 @@ def _read_array(reader: _Reader, header: GgufHeader, key: str) -> None:
         reader.skip(length * layout.size)
 
 
-def _read_tokens(reader: _Reader, length: int) -> None:
-    """Read the vocabulary; llama.cpp aborts where two tokens are the same, unless both are ""."""
+def _check_tokens(tokens: Iterator[bytes]) -> None:
+    """llama.cpp aborts where two tokens are the same up to a NUL, unless nothing is before it."""
     seen: set[bytes] = set()
-    for number in range(length):
-        size = reader.number(_U64)
-        if size > _LONGEST_KEY:
-            raise _Damaged(f"token {number} has {size} bytes")
-        token = reader.take(size)
-        if token in seen:
-            raise _Damaged(f"it has the token {token.decode(errors='replace')!r} twice")
-        if token:
-            seen.add(token)
+    for token in tokens:
+        text = token.partition(b"\0")[0]
+        if text in seen:
+            raise _Damaged(f"it has the token {text[:80].decode(errors='replace')!r} twice")
+        if text:
+            seen.add(text)
 
 
 def _read_tensor(reader: _Reader, header: GgufHeader, alignment: int) -> int:
