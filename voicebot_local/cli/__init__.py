@@ -3,37 +3,11 @@
 from __future__ import annotations
 
 import sys
-import traceback
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
-
-from voicebot_local import __version__
-from voicebot_local.cli.run import run
 from voicebot_local.errors import ConfigError, InputError, VoicebotError
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command()(run)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"voicebot-local {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def voicebot(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which it is.")
-    ] = False,
-) -> None:
-    """A voice assistant that lives on your own machine."""
+EXIT_INTERRUPTED = 130
 
 
 def main() -> NoReturn:
@@ -42,25 +16,36 @@ def main() -> NoReturn:
     Exit codes: 0 done, 1 a device, model or provider failed, 2 the user's input was wrong,
     130 ended by Ctrl-C.
     """
-    debug = "--debug" in sys.argv[1:]
     try:
+        # Imported here, so that Ctrl-C during the second that it takes is no trace either.
+        from voicebot_local.cli.app import app
+
         app(prog_name="voicebot-local")
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
-        if debug:
-            traceback.print_exc()
-        cause = first_cause(error)
-        if isinstance(cause, VoicebotError):
-            print(f"voicebot-local: {cause.message}", file=sys.stderr)
-            if cause.mend:
-                print(cause.mend, file=sys.stderr)
-            sys.exit(2 if isinstance(cause, ConfigError | InputError) else 1)
+        sys.exit(_report(error))
+    sys.exit(0)
+
+
+def _report(error: Exception) -> int:
+    """Say on stderr what went wrong; returns the exit code."""
+    if "--debug" in sys.argv[1:]:
+        import traceback
+
+        traceback.print_exc()
+    cause = first_cause(error)
+    if not isinstance(cause, VoicebotError):
         print(
             f"voicebot-local: an error of the program itself: {type(cause).__name__}: {cause}\n"
             "Please report it with what the same command prints with --debug.",
             file=sys.stderr,
         )
-        sys.exit(1)
-    sys.exit(0)
+        return 1
+    print(f"voicebot-local: {cause.message}", file=sys.stderr)
+    if cause.mend:
+        print(cause.mend, file=sys.stderr)
+    return 2 if isinstance(cause, ConfigError | InputError) else 1
 
 
 def first_cause(error: BaseException) -> BaseException:

@@ -13,11 +13,12 @@ from voicebot_local.metrics import TurnReport
 class Lines:
     """Writes each finished turn, and what a person should know, and nothing that changes.
 
-    `echo`: write what the user said, too; a terminal shows what was typed anyway.
+    `typed`: turns are typed, and where `echo` is off the terminal shows them already.
     """
 
-    def __init__(self, out: TextIO, *, echo: bool = True) -> None:
+    def __init__(self, out: TextIO, *, typed: bool = False, echo: bool = True) -> None:
         self._out = out
+        self._typed = typed
         self._echo = echo
 
     def __enter__(self) -> Lines:
@@ -37,7 +38,7 @@ class Lines:
             case EngineLoaded() as loaded:
                 self.say(device_line(loaded))
             case SessionStarted(card=card):
-                self.say(f"Listening to {card}.")
+                self.say("Type, and press Enter." if self._typed else f"Listening to {card}.")
             case TurnDiscarded():
                 self.say("(nothing was understood)")
             case event:

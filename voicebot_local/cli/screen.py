@@ -20,17 +20,17 @@ def screen(*, as_json: bool, typed: bool, debug: bool) -> Screen:
     engines write with --debug: both get lines.
     """
     if as_json:
-        return JsonTurns()
+        return JsonTurns(typed=typed)
     if sys.stdout.isatty() and not (typed or debug):
         return Display(Console())
-    return Lines(sys.stdout, echo=not (typed and sys.stdin.isatty()))
+    return Lines(sys.stdout, typed=typed, echo=not (typed and sys.stdin.isatty()))
 
 
 class JsonTurns(Lines):
     """One JSON object a finished turn on stdout and nothing else there; the rest on stderr."""
 
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
+    def __init__(self, *, typed: bool) -> None:
+        super().__init__(sys.stderr, typed=typed)
 
     def turn(self, report: TurnReport) -> None:
         """Print a turn that is over."""

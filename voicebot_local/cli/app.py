@@ -1,0 +1,33 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from voicebot_local import __version__
+from voicebot_local.cli.run import run
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(run)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"voicebot-local {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def voicebot(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which it is.")
+    ] = False,
+) -> None:
+    """A voice assistant that lives on your own machine."""
