@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.make_fixtures.tiny_gguf import write_tiny_gguf
 from tests.engines.fake_engines import fake
 from tests.engines.xtts_fixture import VOICES
 from voicebot_local.engines.client import EngineSpec, Placement
@@ -62,6 +63,12 @@ def _xtts(request: pytest.FixtureRequest) -> dict[str, object]:
     return {"model": model, "voice": VOICES[0], "device": "cpu", "threads": 1}
 
 
+def _llama_cpp(request: pytest.FixtureRequest) -> dict[str, object]:
+    model = request.getfixturevalue("tmp_path_factory").mktemp("gguf") / "tiny.gguf"
+    write_tiny_gguf(model)
+    return {"model": model, "threads": 1, "context_tokens": 1024, "max_reply_tokens": 200}
+
+
 RECOGNIZERS = [
     *_fakes("recognizer"),
     _real(
@@ -71,7 +78,10 @@ RECOGNIZERS = [
         "nemo",
     ),
 ]
-CHAT_MODELS = [*_fakes("chat", step_s=0.02)]
+CHAT_MODELS = [
+    *_fakes("chat", step_s=0.02),
+    _real("llama_cpp", _llama_cpp, "llama_cpp"),
+]
 SYNTHESIZERS = [
     *_fakes("synthesizer"),
     _real("espeak", lambda _: {}, "espeakng_loader"),

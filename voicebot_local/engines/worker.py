@@ -53,6 +53,10 @@ def main() -> None:
     except DeviceLost as lost:
         logging.getLogger(__name__).error("the device is lost: %s", lost)
         os._exit(EXIT_DEVICE_LOST)
+    # Taking an interpreter with torch apart takes seconds, and nothing is left to be saved: what an
+    # engine must put in order, it does in `close`.
+    logging.shutdown()
+    os._exit(0)
 
 
 def _take_pipes() -> tuple[int, int]:
