@@ -6,6 +6,7 @@ command line on top of both. The result is frozen, and a misspelt key is an erro
 
 from __future__ import annotations
 
+import importlib.util
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,21 @@ from voicebot_local.turns.settings import TurnSettings
 
 Backend: TypeAlias = Literal["starter", "local"]
 BACKENDS = ("auto", "starter", "local")
+LOCAL_PROFILES = ("local", "local-12gb")
 BACKEND_MEND = "Use --backend local, --backend starter, or leave it at auto."
+
+LIBRARIES = {
+    "pocketsphinx": "pocketsphinx",
+    "nemo": "nemo",
+    "llama_cpp": "llama_cpp",
+    "espeak": "espeakng_loader",
+    "xtts": "TTS",
+}
+"""The package that each provider needs, by the name that it is imported by."""
+STARTER_NOTICE = (
+    "The starter models are in use: quick, small, and of few words. The real ones want "
+    "`scripts/setup.sh local && scripts/download_models.sh` (about 15 GB in all)."
+)
 
 
 class Section(BaseModel):
@@ -97,7 +112,7 @@ def load_config(
     """The configuration of a session.
 
     `backend`: "auto", "starter" or "local"; "auto" leaves the choice to `file`, and then takes
-    local where its models are. `flags` are (flag, dotted key, value), for messages and for what
+    local where its models are. Local is the first of LOCAL_PROFILES that is complete. `flags` are (flag, dotted key, value), for messages and for what
     they set. Raises ConfigError.
     """
     upper: list[Layer] = []
@@ -116,9 +131,22 @@ def load_config(
     for flag, key, value in flags:
         section, _, name = key.partition(".")
         upper.append(Layer(flag, {section: {name: value}}))
+    ready = (
+        [name for name in LOCAL_PROFILES if _is_ready(name, upper)] if backend != "starter" else []
+    )
     if backend == "auto":
-        backend = "starter" if missing_models(_build(_profile("local"), upper)) else "local"
-    return _build(_profile(backend), [*upper, Layer("--backend", {"backend": backend})])
+        backend = "local" if ready else "starter"
+    profile = ready[0] if ready else backend
+    return _build(_profile(profile), [*upper, Layer("--backend", {"backend": backend})])
+
+
+def _is_ready(profile: str, upper: list[Layer]) -> bool:
+    """Whether all that a profile needs is here, with what lies on it where that goes together."""
+    try:
+        config = _build(_profile(profile), upper)
+    except ConfigError:
+        config = _build(_profile(profile), ())
+    return not (missing_models(config) or missing_libraries(config))
 
 
 def read_layer(file: Path) -> Layer:
@@ -203,8 +231,20 @@ def missing_models(config: Config) -> list[Path]:
     return [path for section in sections for _, path in _paths(section) if not path.exists()]
 
 
-def require_models(config: Config) -> None:
-    """Raise ModelError where a model file that `config` names is not there."""
+def missing_libraries(config: Config) -> list[str]:
+    """The providers that `config` names and whose libraries are not installed."""
+    sections = (config.recognizer, config.chat, config.synthesizer)
+    names = [section.provider for section in sections]
+    return [name for name in names if importlib.util.find_spec(LIBRARIES[name]) is None]
+
+
+def require_stack(config: Config) -> None:
+    """Raise ModelError where a library or a model that `config` needs is not there."""
+    if libraries := missing_libraries(config):
+        raise ModelError(
+            f"What {' and '.join(libraries)} need{'s' * (len(libraries) == 1)} is not installed.",
+            f"Install it with scripts/setup.sh {config.backend}.",
+        )
     if missing := missing_models(config):
         names = ", ".join(str(path) for path in missing)
         raise ModelError(

@@ -14,7 +14,7 @@ import anyio
 
 from voicebot_local.audio.recorder import ReplyRecorder, SessionRecorder
 from voicebot_local.cards import Card, choose_card
-from voicebot_local.config import Config, require_models, system_prompt
+from voicebot_local.config import Config, require_stack, system_prompt
 from voicebot_local.engines.client import EngineNotice
 from voicebot_local.engines.tasks import owned_tasks
 from voicebot_local.events import Entry, EventLog
@@ -29,7 +29,10 @@ from voicebot_local.typing_in import TypedTurns
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for besides the configuration. `typed`: where turns are typed."""
+    """What the command line asks for besides the configuration.
+
+    `typed`: where turns are typed. `notices`: what the user should know first.
+    """
 
     recordings: tuple[Path, ...] = ()
     output: Path | None = None
@@ -38,6 +41,7 @@ class Options:
     pace: Literal["realtime", "fast"] = "realtime"
     typed: TextIO | None = None
     debug: bool = False
+    notices: tuple[str, ...] = ()
 
 
 class Screen(Protocol):
@@ -73,7 +77,7 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
         forbid_network()
     system_prompt(config.persona)
     card = choose_card(config.audio, options.recordings, options.pace, typed=bool(options.typed))
-    require_models(config)
+    require_stack(config)
     with ExitStack() as files:
         sinks, events = _open_files(options, card, files)
         log = EventLog(time.monotonic)
@@ -81,7 +85,7 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
         log.add_reader(TurnReports(screen.turn))
         if events is not None:
             log.add_reader(events)
-        for notice in card.notices:
+        for notice in (*options.notices, *card.notices):
             screen.say(notice)
         files.enter_context(screen)
         with stopping() as stop:

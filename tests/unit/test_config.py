@@ -17,11 +17,13 @@ from voicebot_local.config import (
     PersonaConfig,
     load_config,
     missing_models,
-    require_models,
+    require_stack,
     system_prompt,
 )
 from voicebot_local.errors import ConfigError, ModelError
+from voicebot_local.providers.registry import LOCAL_ENGINES
 
+LOCAL = tomllib.loads((paths.configs_dir() / "local.toml").read_text())
 PROFILES = sorted(paths.configs_dir().glob("*.toml"))
 
 
@@ -90,9 +92,19 @@ def test_the_file_may_choose_the_backend_and_the_flag_overrules_it(write: Any) -
 
 def test_auto_takes_local_where_its_models_are(no_models: Path) -> None:
     assert load_config("auto").backend == "starter"
-    for path in missing_models(load_config("local")):
+    small = load_config("auto", paths.configs_dir() / "local-12gb.toml")
+    for path in missing_models(small):
         path.mkdir(parents=True, exist_ok=True)
+    assert load_config("auto").chat == small.chat
+    for path in missing_models(Config.model_validate(LOCAL)):
+        (no_models / path).mkdir(parents=True, exist_ok=True)
     assert load_config("auto").backend == "local"
+    assert load_config("auto").chat.model != small.chat.model
+
+
+def test_keys_for_the_starter_do_not_disturb_the_choice(no_models: Path, write: Any) -> None:
+    file = write("[synthesizer]\nrate_wpm = 200\n")
+    assert load_config("auto", file).backend == "starter"
 
 
 def test_models_count_from_the_models_directory(no_models: Path, write: Any) -> None:
@@ -108,9 +120,19 @@ def test_the_models_of_the_starter_come_with_the_package(no_models: Path) -> Non
 
 def test_a_missing_model_is_named_with_the_command_that_gets_it(no_models: Path) -> None:
     with pytest.raises(ModelError) as raised:
-        require_models(load_config("local"))
+        require_stack(load_config("local"))
     assert str(no_models) in raised.value.message
     assert "scripts/download_models.sh" in raised.value.mend
+
+
+def test_a_missing_library_is_told_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(configuration.LIBRARIES, "espeak", "no_such_package")
+    config = load_config("starter")
+    with pytest.raises(ModelError, match="What espeak needs is not installed") as raised:
+        require_stack(config)
+    assert raised.value.mend == "Install it with scripts/setup.sh starter."
 
 
 @pytest.mark.parametrize(
@@ -185,7 +207,5 @@ def test_the_configuration_is_frozen() -> None:
         config.backend = "local"
 
 
-def test_a_key_has_one_section() -> None:
-    """The nearest right name is looked for in all sections, so it must be unambiguous."""
-    assert set(Config.model_fields) >= {"turn", "audio", "persona", "session"}
-    assert configuration.BACKENDS == ("auto", "starter", "local")
+def test_every_provider_says_which_library_it_needs() -> None:
+    assert set(configuration.LIBRARIES) == set(LOCAL_ENGINES)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from voicebot_local.cli.screen import screen
-from voicebot_local.config import load_config
+from voicebot_local.config import STARTER_NOTICE, load_config
 from voicebot_local.start import Options, hold_conversation
 
 
@@ -97,6 +97,7 @@ def run(
         pace=pace,
         typed=sys.stdin if text else None,
         debug=debug,
+        notices=(STARTER_NOTICE,) if (backend, settings.backend) == ("auto", "starter") else (),
     )
     hold_conversation(settings, options, screen(as_json=json, typed=text, debug=debug))
 
