@@ -87,14 +87,17 @@ class Llama(nn.Module):
                 spread /= math.sqrt(2 * layers)
             nn.init.normal_(parameter, 0.0, spread)
 
-    def forward(self, ids: Tensor, wanted: Tensor) -> Tensor:
-        """Logits at the places where `wanted` is true."""
+    def forward(self, ids: Tensor) -> Tensor:
+        """What the last layer makes of each token; `logits` reads it."""
         length = ids.shape[1]
         x = self.token_embd(ids)
         cos, sin = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)
         for block in self.blk:
             x = block(x, cos, sin)
-        return functional.linear(self.output_norm(x[wanted]), self.token_embd.weight)
+        return self.output_norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        return functional.linear(hidden, self.token_embd.weight)
 
     def tensors(self) -> dict[str, Array]:
         """Everything that `write_gguf` wants."""

@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from scripts.make_fixtures.chat.corpus import NUMBERS, Corpus
 from scripts.make_fixtures.chat.grammar import tidy
 
+# fmt: off
 # Only these may be lost: the words that carry the meaning of a question stay.
-_DROPPABLE = frozenset(
-    ["a", "an", "and", "are", "can", "could", "do", "for", "i", "in", "is", "it", "me", "of"]
-    + ["please", "tell", "that", "the", "there", "to", "what", "would", "you", "your", "us", "this"]
-)
-_ASKING = frozenset(
-    ["what", "who", "how", "why", "when", "where", "which", "can", "could", "do", "does", "are"]
-    + ["is", "will", "would", "may", "am", "did", "should", "whose", "what's", "who's"]
-)
+_DROPPABLE = frozenset([
+    "a", "an", "and", "are", "can", "could", "do", "for", "i", "in", "is", "it", "me", "of",
+    "please", "tell", "that", "the", "there", "this", "to", "us", "what", "would", "you", "your",
+])
+_ASKING = frozenset([
+    "what", "who", "how", "why", "when", "where", "which", "can", "could", "do", "does", "are",
+    "is", "will", "would", "may", "am", "did", "should", "whose", "what's", "who's",
+])
+# fmt: on
 _ACRONYMS = ("GPU", "CPU", "VRAM", "AI", "XTTS", "GGUF", "I", "LLM", "USA", "NVIDIA", "TTS")
 _SIGNS = {"plus": "+", "minus": "-"}
 
@@ -39,10 +41,11 @@ class Noise:
     def spoil(self, text: str, rng: random.Random) -> str:
         """As it might arrive: spoken with faults, or typed with capitals and punctuation."""
         if rng.random() < 0.55:
-            text = self._spoken(text, rng)
+            text = self.speak(text, rng)
         return typed(text, rng, self._proper) if rng.random() < 0.45 else text
 
-    def _spoken(self, text: str, rng: random.Random) -> str:
+    def speak(self, text: str, rng: random.Random) -> str:
+        """As a recognizer might hear it, in lowercase."""
         speech = self._speech
         for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
             text = self._mishear(text, rng)

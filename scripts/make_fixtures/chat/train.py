@@ -106,18 +106,26 @@ def optimizers(model: Llama, rate: float) -> list[torch.optim.Optimizer]:
     ]
 
 
-def train(model: Llama, source: Iterator[Batch], steps: int, rate: float) -> None:
-    """Warm up, then let the learning rate fall along a cosine to a twentieth."""
-    used = optimizers(model, rate)
+def train(model: Llama, source: Iterator[Batch], options: argparse.Namespace) -> None:
+    """Warm up, then let the learning rate fall along a cosine to a twentieth.
+
+    A limit of minutes bends the cosine, so that training always ends with a low rate.
+    """
+    used = optimizers(model, options.rate)
+    body = torch.compile(model, dynamic=True) if options.compile else model
     started, seen, smooth = time.monotonic(), 0, 0.0
-    for step in range(steps):
+    for step in range(options.steps):
         ids, learned = next(source)
-        progress = 0.5 * (1 + math.cos(math.pi * step / steps))
+        spent = time.monotonic() - started
+        done = max(step / options.steps, spent / 60 / options.minutes)
+        if done >= 1:
+            break
+        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
         for group in (group for optimizer in used for group in optimizer.param_groups):
-            group["lr"] = rate * min(1, (step + 1) / WARM_UP) * (0.05 + 0.95 * progress)
+            group["lr"] = options.rate * min(1, (step + 1) / WARM_UP) * fall
         wanted = learned[:, 1:]
         with torch.autocast("cpu", torch.bfloat16):
-            logits = model(ids[:, :-1], wanted)
+            logits = model.logits(body(ids[:, :-1])[wanted])
         loss = functional.cross_entropy(logits.float(), ids[:, 1:][wanted])
         model.zero_grad(set_to_none=True)
         loss.backward()
@@ -129,7 +137,7 @@ def train(model: Llama, source: Iterator[Batch], steps: int, rate: float) -> Non
         if step % 50 == 49:
             spent = time.monotonic() - started
             print(
-                f"step {step + 1} loss {smooth:.4f} {seen / spent:.0f} tokens/s {spent:.0f} s",
+                f"step {step + 1} loss {smooth:.4f} {seen / 1e6:.2f} million tokens, {spent:.0f} s",
                 flush=True,
             )
 
@@ -143,6 +151,10 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=2048, help="tokens in a batch")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
+    parser.add_argument(
+        "--compile", action="store_true", help="use torch.compile (wants a C++ compiler)"
+    )
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
 
@@ -154,7 +166,7 @@ def main() -> None:
     model = Llama(SHAPE, len(tokens))
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} million parameters", flush=True)
     source = batches(talker, tokenizer, random.Random(options.seed), options.tokens)
-    train(model, source, options.steps, options.rate)
+    train(model, source, options)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_gguf(options.out, NAME, tokens, merges, SHAPE, model.tensors(), "q8_0", metadata=METADATA)
     print(
