@@ -108,7 +108,9 @@ class GpuQueue:
             return math.inf
         outlook = self._outlooks.get(request.conversation, Outlook())
         until = outlook.audio_until if request.tenant == "tts" else outlook.text_until
-        return request.at if until is None else until - MARGIN_S
+        # What is late already is due at once, like all that is: on a card with too much to do,
+        # a longer lateness must not starve first replies.
+        return request.at if until is None else max(request.at, until - MARGIN_S)
 
     def yields(self, running: Request, now: float) -> bool:
         """Should `running`, which has the device, give it up after its present step?
