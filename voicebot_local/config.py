@@ -112,8 +112,8 @@ def load_config(
     """The configuration of a session.
 
     `backend`: "auto", "starter" or "local"; "auto" leaves the choice to `file`, and then takes
-    local where its models are. Local is the first of LOCAL_PROFILES that is complete. `flags` are (flag, dotted key, value), for messages and for what
-    they set. Raises ConfigError.
+    local where its models are. Local is the first of LOCAL_PROFILES that is complete. `flags` are
+    (flag, dotted key, value), for messages and for what they set. Raises ConfigError.
     """
     upper: list[Layer] = []
     place = "--backend"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.cli.fake_portaudio import FakePortAudio
 from voicebot_local import cli, paths
 from voicebot_local.errors import DeviceError
 from voicebot_local.providers import registry
@@ -47,32 +46,6 @@ def speech(tmp_path: Path) -> Path:
     file = tmp_path / "speech.wav"
     soundfile.write(file, np.zeros(16_000, np.float32), 16_000)
     return file
-
-
-class FakePortAudio(SimpleNamespace):
-    """A machine with one microphone and one loudspeaker, or with less."""
-
-    PortAudioError = OSError
-
-    def __init__(self, *devices: tuple[str, int, int]) -> None:
-        super().__init__(default=SimpleNamespace(device=(-1, -1)))
-        self._devices = devices
-        self.check_input_settings = self.check_output_settings = lambda *_, **__: None
-
-    def query_hostapis(self) -> list[dict[str, Any]]:
-        return [{"name": "ALSA"}]
-
-    def query_devices(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "hostapi": 0,
-                "max_input_channels": inputs,
-                "max_output_channels": outputs,
-                "default_samplerate": 48_000,
-            }
-            for name, inputs, outputs in self._devices
-        ]
 
 
 def test_no_such_recording(run: Run, tmp_path: Path) -> None:
