@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from voicebot_local.errors import ConfigError
-from voicebot_local.providers.asr.nemo_decode import Token, confidence, words
+from voicebot_local.providers.asr.nemo_decode import Greedy, Token, confidence, words
 from voicebot_local.providers.asr.nemo_mel import MelStream, Tensor
 from voicebot_local.providers.base import (
     RECOGNIZER_RATE,
@@ -67,10 +68,15 @@ class NemoEngine:
 
     Loading takes seconds, most of them NeMo's import. Raises ModelError where the file is not a
     usable model, ConfigError where it lacks the lookahead or decoder asked for or there is no
-    graphics card, OutOfMemory where it does not fit.
+    graphics card or no NeMo, OutOfMemory where it does not fit.
     """
 
     def __init__(self, config: NemoConfig) -> None:
+        if not all(find_spec(package) for package in ("torch", "nemo")):
+            raise ConfigError(
+                "The recognizer is set to NeMo, which is not installed.",
+                "Install it with `pip install 'voicebot-local[local]'`.",
+            )
         import torch
 
         from voicebot_local.providers.asr.nemo_model import LoadedModel
@@ -154,17 +160,16 @@ class _Utterance:
     """What is carried from chunk to chunk of one utterance."""
 
     def __init__(self, model: LoadedModel, decoder: Decoder) -> None:
-        import torch
-
         self.text = ""
         self.mel = MelStream(model.mel, model.hop, model.window)
         self._model = model
+        self._kind = decoder
         self._sizes = model.chunk_sizes(first=True)
         self._old: Tensor = None
         self._tokens: list[Token] = []
-        with torch.inference_mode():
-            self._caches = model.new_caches()
-            self._decoder = model.new_decoder(decoder)
+        # Made in the first step, as making them is work for the device, too.
+        self._caches: list[Tensor] | None = None
+        self._decoder: Greedy | None = None
 
     @property
     def has_chunk(self) -> bool:
@@ -177,6 +182,9 @@ class _Utterance:
 
         count = min(self._sizes.new, self.mel.ready)
         with torch.inference_mode():
+            if self._caches is None or self._decoder is None:
+                self._caches = self._model.new_caches()
+                self._decoder = self._model.new_decoder(self._kind)
             new = self.mel.take(count)
             frames, self._caches = self._model.encode(
                 self._with_old(new), self._caches, self._sizes.drop, last=self.mel.at_end
