@@ -61,7 +61,7 @@ class Conversation:
         self.number = number
         self._costs = costs
         self._measured = measured
-        self._dice = random.Random(seed)
+        self._dice = random.Random(seed)  # noqa: S311 (the same users for every policy)
         self._prompt_tokens = 400
         self._begin_turn(self._dice.uniform(0, 3))
 
