@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
+import numpy as np
 from anyio.streams.memory import MemoryObjectSendStream
 
 from voicebot_local.audio.card import Block
@@ -137,6 +138,8 @@ class Speaking:
     def on_block(self, block: Block) -> None:
         """The clock ticked: observe what was played of the present reply."""
         played = block.played
+        if block.lost:  # What was played meanwhile is not known; the meter keeps the clock.
+            self._level.push(np.zeros(block.lost, np.float32))
         self._level.push(played.samples)
         reply = self.reply
         if reply is not None and played.reply == reply.number and not reply.finished:
