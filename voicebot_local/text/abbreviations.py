@@ -24,6 +24,7 @@ BEFORE_MORE = {
     "gov": "Governor",
     "pres": "President",
     "vs": "versus",
+    "a.k.a": "also known as",
     "e.g": "for example",
     "eg": "for example",
     "i.e": "that is",
@@ -46,6 +47,7 @@ BEFORE_MORE = {
 # These may be the last word of a sentence; it ends there if a capital letter follows.
 AT_END = {
     "etc": "et cetera",
+    "ph.d": "P H D",
     "jr": "Junior",
     "sr": "Senior",
     "inc": "Incorporated",
@@ -91,3 +93,9 @@ def ends_with_abbreviation(word: str, follows: str) -> bool:
     if name in AT_END:
         return not follows.isupper()
     return _INITIALS.fullmatch(bare) is not None
+
+
+def is_abbreviation(word: str) -> bool:
+    """Whether `word`, which ends with a full stop, may be an abbreviation."""
+    name = word.removesuffix(".").lower()
+    return name in BEFORE_MORE or name in AT_END or len(name) == 1

@@ -43,7 +43,11 @@ _YEAR_AFTER = re.compile(
     re.IGNORECASE,
 )
 _YEAR_ALONE = re.compile(rf"(?<=\()({_YEAR})(?=\))")
-_DECADE = re.compile(r"(?<![\w.,])(?:(1[1-9]|20)|['’])?(\d)0['’]?s\b")
+_BEFORE_DECADE = ("the ", "early ", "late ", "mid-", "his ", "her ", "my ", "their ", "'")
+_DECADE = re.compile(
+    r"(?<![\w.,])(?:(1[1-9]|20)|'|"
+    rf"(?:{'|'.join(f'(?<={word})' for word in _BEFORE_DECADE)}))(\d)0'?s\b"
+)
 
 
 def say_dates(text: str) -> str:

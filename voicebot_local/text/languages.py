@@ -26,22 +26,25 @@ _MONEY = re.compile(r"([€$£])\s?(\d[\d.,]*\d|\d)")
 _NEGATIVE = re.compile(r"(?<![\w.,)-])-(?=\d)")
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:([., \u00a0'])\d{3})(?:\1\d{3})*(?![\d])")
 _NUMBER = re.compile(r"(\d+)(?:[.,](\d+))?")
-_POINT_LANGUAGES = frozenset({"ja", "ko", "th", "he"})
+_CLOCK = re.compile(r"(?<=\d):(?=\d\d)")
+_POINT_LANGUAGES = frozenset({"ko", "he"})
+_WITHOUT_SPACES = frozenset({"ja", "th"})
 _LONGEST = 15
 
 
 def knows(language: str) -> bool:
     """Whether numbers can be put in words of `language`."""
-    return language in CONVERTER_CLASSES
+    return language in CONVERTER_CLASSES and language not in _WITHOUT_SPACES
 
 
 def say_in(text: str, language: str) -> str:
     """`text` with signs and numbers in words of `language`, a code such as "de".
 
-    Where num2words lacks the language its digits stay, for the synthesizer to read.
+    Where num2words lacks the language, or it has no spaces between words, digits stay, for the
+    synthesizer to read.
     """
     signs = _SIGNS.get(language, {})
-    text = _MONEY.sub(r"\2 \1", text)
+    text = _CLOCK.sub(" ", _MONEY.sub(r"\2 \1", text)).replace("°C", "° Celsius")
     if "-" in signs:
         text = _NEGATIVE.sub(f" {signs['-']} ", text)
     for sign in "%&+=°€$£@":

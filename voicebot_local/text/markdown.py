@@ -11,7 +11,7 @@ CODE_BLOCK = "a piece of code"
 _FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*(?:\n.*?(?:\1|\Z)|.*?\1|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"(`{1,2})([^`\n]+)\1")
 _IMAGE_OR_LINK = re.compile(
-    r"!?\[([^\]\n]*)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
+    r"!?\[([^\[\]\n]{0,300})\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
 )
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,20}\]:?")
 _LINK_TARGET = re.compile(r"^[ \t]{0,3}\[[^\]\n]+\]:[ \t]+\S.*$", re.MULTILINE)
@@ -22,7 +22,7 @@ _HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(.*?)[ \t#]*$", re.MULTILINE)
 _QUOTE = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 _CHECKBOX = re.compile(r"^([ \t]*[-*+•][ \t]+)\[[ xX]\][ \t]+", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*+•◦▪‣–—][ \t]+", re.MULTILINE)
-_NUMBERED = re.compile(r"^[ \t]*\(?(\d{1,3})[.)][ \t]+", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*\(?(\d{1,2})[.)][ \t]+", re.MULTILINE)
 _STARS = re.compile(r"(\*{1,3})(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 _UNDERSCORES = re.compile(r"(?<!\w)(_{1,3})(?=\S)(.+?)(?<=\S)\1(?!\w)", re.DOTALL)
 _STRUCK = re.compile(r"~~(?=\S)(.+?)(?<=\S)~~", re.DOTALL)

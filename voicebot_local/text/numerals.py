@@ -9,7 +9,7 @@ from voicebot_local.text.numbers import NUMBER, cardinal, digits, fraction, ordi
 _NOT_INSIDE = r"(?<![\w.,])"
 _PHONE = re.compile(
     r"(?<![\w.,/-])(?:"
-    r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"
+    r"\+\d{1,3}(?:[ .-]?\(?\d{2,8}\)?){1,5}"
     r"|(?:1[ .-])?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}"
     r"|\d{3}-(?!\d\d00)\d{4}"
     r")(?![\w-]|[.,]\d)"
@@ -18,7 +18,7 @@ _VERSION = re.compile(r"\b(?:(v|V)(?:ersion )?\.?|(?<![\w.,]))(\d+(?:\.\d+){2,})
 _V_NUMBER = re.compile(r"\b[vV]\.?(\d+(?:\.\d+)?)(?![\w.]\d)")
 _ORDINAL = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b")
 _MIXED = re.compile(r"(?<![\w./])(\d+)\s(\d{1,3})/(\d{1,3})(?![\w/]|\.\d)")
-_ALWAYS = re.compile(r"(?<![\w./])24/7(?![\w/])")
+_SAID_AS_TWO = re.compile(r"(?<![\w./])(?:(24)/(7)|(50)/(50))(?![\w/])")
 _FRACTION = re.compile(r"(?<![\w./])(\d{1,4})/(\d{1,4})(?![\w/]|\.\d)")
 _SIZES = re.compile(rf"{_NOT_INSIDE}({NUMBER})\s?[x×X]\s?(?={NUMBER}\b)")
 _RATIO = re.compile(r"(?<![\w:.])(\d{1,3}):(?=\d{1,3}(?![\w:]))")
@@ -32,13 +32,17 @@ _NUMBER = re.compile(rf"(?<![.\d]){NUMBER}|\d+")
 _POINT_FIRST = re.compile(r"(?<![\w.])\.(\d+)\b")
 
 
+def say_phones(text: str) -> str:
+    """`text` with telephone numbers digit by digit."""
+    return _PHONE.sub(_phone, text)
+
+
 def say_numerals(text: str) -> str:
     """`text` without a digit: all that are left are said."""
-    text = _PHONE.sub(_phone, text)
     text = _VERSION.sub(_version, text)
     text = _V_NUMBER.sub(lambda m: f" version {cardinal(m[1])} ", text)
     text = _ORDINAL.sub(lambda m: f" {ordinal(m[1].replace(',', ''))} ", text)
-    text = _ALWAYS.sub(" twenty-four seven ", text)
+    text = _SAID_AS_TWO.sub(_as_two, text)
     text = _MIXED.sub(_mixed, text)
     text = _FRACTION.sub(_fraction, text)
     text = _SIZES.sub(r" \1 by ", text)
@@ -64,6 +68,10 @@ def _version(match: re.Match[str]) -> str:
     address = len(parts) == 4 and not match[1]
     said = (" dot " if address else " point ").join(cardinal(part) for part in parts)
     return f" version {said} " if match[1] else f" {said} "
+
+
+def _as_two(match: re.Match[str]) -> str:
+    return " ".join(["", *(cardinal(part) for part in match.groups() if part), ""])
 
 
 def _mixed(match: re.Match[str]) -> str:

@@ -37,7 +37,7 @@ _CURRENCIES = {
 _SIGNS = "[$€£¥₹₽₩]"
 _NAMES = "USD|EUR|GBP|CHF|JPY"
 _MONEY_BEFORE = re.compile(
-    rf"(?:(?<!\w)(?P<minus_before>-))?(?:(?<!\w)(?:US|U\.S\.|CA|AU))?(?P<cur>{_SIGNS})\s?(?P<minus>-)?"
+    rf"(?:(?<!\w)(?P<minus_before>-))?(?:(?<!\w)(?:US|U\.S\.|CA|AU))?(?P<cur>{_SIGNS}|\b(?:{_NAMES})(?=\s?\d))\s?(?P<minus>-)?"
     rf"(?P<low>{NUMBER})(?:\s?[-–—]\s?(?:{_SIGNS})?(?P<high>{NUMBER}))?{_SCALE}"
 )
 _MONEY_AFTER = re.compile(rf"{AMOUNT}{_SCALE}\s?(?P<cur>{_SIGNS}|¢|(?:{_NAMES})\b)")
@@ -89,9 +89,9 @@ for _length in ("mm", "cm", "m", "km", "ft", "mi"):
         if _length != "ft":
             _UNITS[f"{_length}{_power}"] = _UNITS[f"{_length}^{_power}"]
 _ALTERNATIVES = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
-_MEASURE = re.compile(rf"{AMOUNT}(?P<gap>\s?-?)(?P<unit>{_ALTERNATIVES})(?![\w²³^/])")
+_MEASURE = re.compile(rf"{AMOUNT}(?P<gap>\s?-?)(?P<unit>{_ALTERNATIVES})(?![\w²³^]|/[A-Za-z])")
 _FEET_AND_INCHES = re.compile(r"(?<![\w.])(\d{1,2})'\s?(\d{1,2})(?:\"|''|″)")
-_SCALED = re.compile(rf"{AMOUNT}\s?(?P<scale>bn|[kKMB])(?!\w)")
+_SCALED = re.compile(rf"(?!\b[248]K\b){AMOUNT}\s?(?P<scale>bn|[kKMB])(?!\w)")
 
 
 def say_quantities(text: str) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from voicebot_local.text.abbreviations import is_abbreviation
 from voicebot_local.text.addresses import say_addresses
 from voicebot_local.text.dates import say_dates
 from voicebot_local.text.languages import knows, say_in
 from voicebot_local.text.markdown import plain
 from voicebot_local.text.numbers import ascii_digits
-from voicebot_local.text.numerals import say_numerals
+from voicebot_local.text.numerals import say_numerals, say_phones
 from voicebot_local.text.quantities import say_quantities
 from voicebot_local.text.symbols import say_abbreviations, say_capitals, say_signs
 
 _MOST_PASSES = 6
 _SIMPLE = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*(?:[,;:]? [A-Za-z]+(?:['-][A-Za-z]+)*)*[.!?,;:]?")
+_SPELLED = re.compile(r"[A-Z]{2}|[a-z] [VXIL]+\b")
 _BEFORE_NFKC = str.maketrans(
     {
         "º": "°", "²": "^2", "³": "^3", "−": "-", "‐": "-", "‑": "-", "‒": "–",
@@ -30,12 +32,14 @@ _EMOTICON = re.compile(
     r"(?<!\S)(?:[:;=8xX]['^]?-?[)(DPpOo/|\]\[3*]+|<3|\^_*\^|[)(]-?[:;=])(?=$|[\s.,!?])"
 )
 _LONG_DASH = re.compile(r"\s*[—―]+\s*|\s+–+\s+|\s+-{1,3}\s+|(?<=\w)--+(?=\w)")
-_BRACKET = re.compile(r"\s*[()\[\]{}]+\s*")
+_BRACKET = re.compile(r"(?<=[\w.!?])\s*[(\[{]+\s*(?=\w)|\s*[)\]}]+\s*(?=\w)")
 _KEPT = ".,!?;:'-。、؟،؛।¿¡\n"
 _PAUSES = re.compile(r"[.,!?;:](?:\s*[.,!?;:])+")
 _LOOSE = re.compile(r"(?<![^\W\d_])['-]+|['-]+(?![^\W\d_])")
 _DOT_INSIDE = re.compile(r"(?<=[^\W\d_])\.(?=[a-zà-ÿ])")
-_NO_SPACE_AFTER = re.compile(r"(?<=[.,!?;:])(?=[^\W_])")
+_NO_SPACE_AFTER = re.compile(r"(?<=[.,!?;:])(?=[^\W\d_])")
+_WIDE_SPACE = re.compile(r"[^\S\n]+")
+_EMPTY_LINES = re.compile(r"\n(?: ?\n)+")
 _SPACE_BEFORE = re.compile(r"\s+(?=[.,!?;:])")
 _AT_START = re.compile(r"^[\s.,!?;:]+")
 _DOT = {"en": " dot ", "de": " Punkt ", "fr": " point ", "es": " punto ", "it": " punto "}
@@ -55,7 +59,7 @@ def spoken(text: str, language: str = "en") -> str:
 
     Idempotent, deterministic, and takes any text without raising.
     """
-    if language == "en" and _SIMPLE.fullmatch(text) and not _has_capitals(text):
+    if language == "en" and _is_simple(text):
         return text
     for _ in range(_MOST_PASSES):
         said = _pass(text, language)
@@ -65,13 +69,18 @@ def spoken(text: str, language: str = "en") -> str:
     return text
 
 
-def _has_capitals(text: str) -> bool:
-    return any(word.isupper() and len(word) > 1 for word in text.split())
+def _is_simple(text: str) -> bool:
+    """Whether `text` is plain words, without any that is said otherwise than it is written."""
+    if _SIMPLE.fullmatch(text) is None or _SPELLED.search(text):
+        return False
+    last = text.rpartition(" ")[2]
+    return not (last.endswith(".") and is_abbreviation(last))
 
 
 def _pass(text: str, language: str) -> str:
     text = _KEYCAP.sub(" ", text.translate(_BEFORE_NFKC))
     text = unicodedata.normalize("NFKC", text)
+    text = _EMPTY_LINES.sub("\n\n", _WIDE_SPACE.sub(" ", text))
     text = _EMOTICON.sub(" ", ascii_digits(text))
     text = plain(text)
     if language == "en":
@@ -85,7 +94,7 @@ def _english(text: str) -> str:
     text = say_addresses(text)
     text = say_abbreviations(text)
     if any(c.isdigit() for c in text):
-        text = say_dates(text)
+        text = say_dates(say_phones(text))
         text = say_quantities(text)
         text = say_signs(text)
         text = say_numerals(text)

@@ -10,6 +10,12 @@ from voicebot_local.text.numbers import cardinal, ordinal
 _FIXED = [
     (re.compile(r"\bC\+\+"), "C plus plus"),
     (re.compile(r"\b([CFGAD])#"), r"\1 sharp"),
+    (re.compile(r"\bAT&T\b"), "A T and T"),
+    (re.compile(r"\bCO2\b"), "C O 2"),
+    (re.compile(r"\b[Mm][Pp]([34])\b"), r"M P \1"),
+    (re.compile(r"\bIPv([46])\b"), r"I P version \1"),
+    (re.compile(r"(?<![\w/])km/h\b"), "kilometers per hour"),
+    (re.compile(r"(?<=\w)\^(?=[a-z]\b)"), " to the power of "),
     (re.compile(r"(?i)\band/or\b"), "and or"),
     (re.compile(r"(?i)(?<!\w)w/o\b"), "without"),
     (re.compile(r"(?i)(?<!\w)w/(?=\s|\w)"), "with "),
@@ -41,7 +47,7 @@ _FIXED = [
     (re.compile(r"(?<=[^\W\d_])/(?=[^\W\d_])"), " or "),
     (re.compile(r"(?<=\d)/(?=[^\W\d_])"), " per "),
 ]
-_SIGN = re.compile(r"[#<>=≠≤≥≈~±×✕÷*@&+§%°∞√/→⇒⟶➔➜←⇐]|->")
+_SIGN = re.compile(r"[#<>=≠≤≥≈~±×✕÷*@&+§%°∞√/→⇒⟶➔➜←⇐^]|->|CO2|[Pp][34v]")
 
 _NAMES = sorted((BEFORE_MORE | AT_END).keys(), key=len, reverse=True)
 _ABBREVIATION = re.compile(
@@ -64,10 +70,10 @@ _RULERS = (
     "Henry|Louis|Charles|George|Edward|William|Richard|James|Elizabeth|Mary|John Paul|Benedict|Pius"
     "|Napoleon|Philip|Francis|Frederick|Alexander|Nicholas|Catherine|Peter|Leo|Gregory|Ramses"
 )
-_REGNAL = re.compile(rf"\b({_RULERS}) ([IVX]{{2,6}}|V|X)(?![\w.])")
+_REGNAL = re.compile(rf"\b({_RULERS}) ([IVX]{{2,6}}|V|X)(?!\w|\.\w)")
 _COUNTED = re.compile(
     r"\b(World War|Chapter|Part|Volume|Act|Book|Phase|Level|Type|Class|Star Wars|Rocky|Super Bowl"
-    r"|Final Fantasy|Section|Article|Grade|Stage) ([IVXL]{1,7})(?![\w.]|\s+am\b)"
+    r"|Final Fantasy|Section|Article|Grade|Stage) ([IVXL]{1,7})(?!\w|\.\w|\s+am\b)"
 )
 _ROMAN = re.compile(r"(?=[IVXL])(XL|L?X{0,3})(IX|IV|V?I{0,3})")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
