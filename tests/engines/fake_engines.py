@@ -71,7 +71,8 @@ class Fake:
             case "crash":
                 os._exit(3)
             case "hang":
-                time.sleep(3600)
+                while True:
+                    time.sleep(0.01)
 
     def do(self, word: str) -> None:
         """What an order like "crash" says; of any other word, nothing."""

@@ -133,11 +133,13 @@ async def test_what_cannot_be_loaded_again_is_given_up(tmp_path: Path) -> None:
         ("fail", ModelError, "the model is not there"),
         ("bug", ProviderError, r"The chat model \(fake\) could not be loaded: KeyError: 'a bug'"),
         ("crash", ProviderUnavailable, r"stopped while it was loaded \(exit code 3\)"),
-        ("hang", ProviderTimeout, "was not loaded after 2 s"),
+        ("hang", ProviderTimeout, "was not loaded after 3 s"),
     ],
 )
 async def test_a_load_that_fails(load: str, kind: type[VoicebotError], sentence: str) -> None:
-    engine = LocalEngine(fake("chat", load=load), limits=EngineLimits(load_s=2))
+    engine = LocalEngine(
+        fake("chat", load=load), limits=EngineLimits(load_s=3 if load == "hang" else 60)
+    )
     others = [LocalEngine(fake("recognizer")), LocalEngine(fake("synthesizer"))]
     with pytest.raises(kind, match=sentence):
         async with running(engine, *others):
@@ -154,9 +156,9 @@ async def test_an_engine_that_does_not_exist() -> None:
 
 
 async def test_a_hang_is_ended() -> None:
-    limits = EngineLimits(stall_s=0.5)
+    limits = EngineLimits(stall_s=1.5)
     async with started(fake("chat"), limits=limits) as (engine, notices):
-        with pytest.raises(ProviderTimeout, match=r"gave no answer for 0\.5 s"):
+        with pytest.raises(ProviderTimeout, match=r"gave no answer for 1\.5 s"):
             await said(engine, "a hang b")
         assert await said(engine, "x") == ["x "]
         assert [type(notice) for notice in notices] == [EngineLoaded, EngineDied, EngineLoaded]

@@ -137,11 +137,11 @@ async def test_a_slow_engine_holds_its_input_back(placement: Placement) -> None:
 
 async def test_a_slow_caller_holds_the_engine_back(placement: Placement) -> None:
     async with (
-        started(fake("chat"), placement, EngineLimits(stall_s=0.4)) as (engine, _),
+        started(fake("chat"), placement, EngineLimits(stall_s=1)) as (engine, _),
         EngineChatModel(engine).reply([Message("user", "count 5000")]) as deltas,
     ):
         assert (await anext(deltas)).text == "0 "
-        await anyio.sleep(1.5)  # this is no stall: the engine waits for us
+        await anyio.sleep(2.5)  # this is no stall: the engine waits for us
         assert [delta.text async for delta in deltas][-1] == "4999 "
 
 
@@ -149,9 +149,9 @@ async def test_an_engine_that_waits_for_input_is_not_taken_for_dead() -> None:
     async def slow() -> AsyncIterator[Samples]:
         for _ in range(2):
             yield np.ones(5, np.float32)
-            await anyio.sleep(1)
+            await anyio.sleep(2)
 
-    limits = EngineLimits(stall_s=0.3)
+    limits = EngineLimits(stall_s=1)
     async with started(fake("recognizer"), limits=limits) as (engine, notices):
         async with EngineRecognizer(engine).transcribe(slow()) as transcripts:
             assert [t.text async for t in transcripts] == ["5", "10", "10 10"]

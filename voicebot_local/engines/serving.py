@@ -96,6 +96,7 @@ class Desk:
         self._emit = emit
         self._work: queue.SimpleQueue[ServedCall | Frame | None] = queue.SimpleQueue()
         self._current: ServedCall | None = None
+        self.loaded = False
 
     def put(self, frame: Frame) -> None:
         """Take a frame from the client. Never blocks. Frames of finished calls are dropped."""
@@ -140,6 +141,7 @@ class Desk:
             told = wire.error_head(_told(error, stage, name, "could not be loaded"))
             self._emit(Frame({"type": "failed", "error": told}))
             return
+        self.loaded = True
         self._emit(Frame({"type": "loaded", "info": wire.info_head(engine.info)}))
         try:
             while isinstance(call := self._work.get(), ServedCall):

@@ -9,6 +9,7 @@ input ends the child.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import logging
 import os
@@ -23,6 +24,7 @@ from voicebot_local.errors import ProviderError
 from voicebot_local.offline import forbid_network
 
 EXIT_DEVICE_LOST = 70
+EXIT_TERMINATED = 143
 CLOSING_S = 2.0
 """How long an engine may take to end its step when the client is gone."""
 
@@ -33,6 +35,7 @@ def main() -> None:
     frames_in, frames_out = _take_pipes()
     # Ctrl-C reaches every process of a terminal; the program decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     _die_with(int(sys.argv[1]))
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
 
@@ -46,17 +49,20 @@ def main() -> None:
 
     desk = Desk(emit)
     threading.Thread(target=_read, args=(frames_in, desk), name="frames in", daemon=True).start()
+    status = 0
     try:
         desk.serve()
     except ClientGone:
         pass
     except DeviceLost as lost:
         logging.getLogger(__name__).error("the device is lost: %s", lost)
-        os._exit(EXIT_DEVICE_LOST)
+        status = EXIT_DEVICE_LOST
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
     # Taking an interpreter with torch apart takes seconds, and nothing is left to be saved: what an
     # engine must put in order, it does in `close`.
     logging.shutdown()
-    os._exit(0)
+    os._exit(status)
 
 
 def _take_pipes() -> tuple[int, int]:
@@ -89,6 +95,9 @@ def _read(frames_in: int, desk: Desk) -> None:
     except ProviderError as violation:
         logging.getLogger(__name__).error("%s", violation)
     desk.close()
+    if not desk.loaded:
+        # A load is not made of steps. Interrupted like this, it still removes what it unpacked.
+        _thread.interrupt_main(signal.SIGTERM)
     # The owner thread now ends its step and then the process; a stuck one must not outlive us.
     threading.Event().wait(CLOSING_S)
     os._exit(1)
