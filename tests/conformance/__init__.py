@@ -1,0 +1,1 @@
+"""What every provider does alike: one scenario file, one row a provider."""

@@ -1,0 +1,1 @@
+"""The real engines on tiny models, and engine processes with small fakes."""
