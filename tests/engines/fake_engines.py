@@ -47,6 +47,7 @@ class FakeConfig(ProviderConfig):
     load_once: Path | None = None
     """With `load`: loads well while this file is missing, and makes it."""
     step_s: float = 0.0
+    finals: int = 1
 
 
 class Fake:
@@ -59,6 +60,7 @@ class Fake:
         sys.stderr.write("progress 10 %\rprogress 100 %\n")
         self.info = EngineInfo("cpu", self.rate, {"thread": threading.get_ident()})
         self.step_s = config.step_s
+        self.finals = config.finals
         once = config.load_once
         if once is not None and not once.exists():
             once.touch()
@@ -120,7 +122,8 @@ class FakeRecognizer(Fake):
             total += float(block.sum())
             yield Transcript(f"{count}", False)
         words = (Word(f"{count}", 0.0, count / 16_000),) if count else ()
-        yield Transcript(f"{count} {total:.0f}" if count else "", True, words, 0.5)
+        for _ in range(self.finals):
+            yield Transcript(f"{count} {total:.0f}" if count else "", True, words, 0.5)
 
 
 class FakeChat(Fake):

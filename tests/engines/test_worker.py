@@ -14,7 +14,7 @@ from voicebot_local.engines.client import Placement
 from voicebot_local.engines.connection import EngineLimits
 from voicebot_local.engines.faces import EngineChatModel, EngineRecognizer, EngineSynthesizer
 from voicebot_local.engines.serving import INPUT_WINDOW
-from voicebot_local.errors import OutOfMemory, ProviderError
+from voicebot_local.errors import OutOfMemory, ProtocolViolation, ProviderError
 from voicebot_local.events import EngineLoaded
 from voicebot_local.providers.base import Message, Samples, Word
 
@@ -45,6 +45,14 @@ async def test_transcripts_come_in_order_with_one_final(placement: Placement) ->
             assert [(t.text, t.is_final) async for t in transcripts] == [("", True)]
         assert [type(notice) for notice in notices] == [EngineLoaded]
         assert engine.info.device == "cpu"
+
+
+@pytest.mark.parametrize(("finals", "says"), [(0, "without a final"), (2, "went on after")])
+async def test_a_recognizer_gives_one_final(finals: int, says: str) -> None:
+    async with started(fake("recognizer", finals=finals), "inline") as (engine, _):
+        with pytest.raises(ProtocolViolation, match=says):
+            async with EngineRecognizer(engine).transcribe(blocks(3)) as transcripts:
+                _ = [transcript async for transcript in transcripts]
 
 
 async def test_speech_comes_in_order(placement: Placement) -> None:
