@@ -48,6 +48,7 @@ def split(text: str, sizes: tuple[int, ...] = (1,)) -> list[str]:
         ("We left at 5 p.m. yesterday.", ["We left at 5 p.m. yesterday."]),
         ("Bring cups, plates, etc. to us.", ["Bring cups, plates,", "etc. to us."]),
         ("I am from J. R. R. Tolkien's world.", ["I am from J. R. R. Tolkien's world."]),
+        ("It draws about 350 W. Anything else?", ["It draws about 350 W.", "Anything else?"]),
         ("It is item no. 5 here.", ["It is item no. 5 here."]),
         ("The answer is no. Ask again later.", ["The answer is no.", "Ask again later."]),
         # ellipses and quotations

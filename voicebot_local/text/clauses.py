@@ -37,6 +37,7 @@ _PIECE = re.compile(
 )
 _WIDE_SIGN = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _LIST_NUMBER = re.compile(r"(?:^|\n)[ \t>]*\(?(?:\d{1,3}|[A-Za-z])[.)]$")
+_MEASURE = re.compile(r"\d ?[A-Za-z]{1,3}\.$")
 _NEXT_WORD = re.compile(r"[A-Za-z]+")
 
 Verdict = Literal["cut", "go on", "wait"]
@@ -168,6 +169,8 @@ def _ends_sentence(before: str, word: str, follows: str) -> bool:
         return not (lower and any(c in "\"'”’»" for c in closers))
     if len(marks) > 1 or "…" in marks:
         return not lower
+    if follows.isupper() and _MEASURE.search(before):
+        return True
     if _LIST_NUMBER.search(before) or ends_with_abbreviation(word[: stop.end(1)], follows):
         return False
     return not lower or len(word) > 3

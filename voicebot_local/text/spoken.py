@@ -26,7 +26,7 @@ _BEFORE_NFKC = str.maketrans(
         "⅝": " 5/8", "⅞": " 7/8", "⁄": "/", "№": "number ", "™": "", "®": "", "©": "", "µ": "μ",
     }
 )  # fmt: skip
-_FOR_PEOPLE = '"“”„«»‹›『』「」《》〈〉'
+_FOR_PEOPLE = str.maketrans(dict.fromkeys('"“”„«»‹›『』「」《》〈〉', " "))
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 _EMOTICON = re.compile(
     r"(?<!\S)(?:[:;=8xX]['^]?-?[)(DPpOo/|\]\[3*]+|<3|\^_*\^|[)(]-?[:;=])(?=$|[\s.,!?])"
@@ -104,7 +104,7 @@ def _english(text: str) -> str:
 
 
 def _clean(text: str, language: str) -> str:
-    text = text.translate(dict.fromkeys(map(ord, _FOR_PEOPLE), " "))
+    text = _WIDE_SPACE.sub(" ", text.translate(_FOR_PEOPLE))
     text = _BRACKET.sub(", ", text)
     text = _LONG_DASH.sub(", ", text)
     text = text.replace("_", " ").replace("–", "-")
