@@ -265,7 +265,7 @@ def test_every_clause_can_be_said(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["5-", "(", "a.", "**", "- a\n", "`", "[", "1,", "<", "_a", "x", "1", " ", "\n", "a ", "a@",
-     "1:", "![", "a-", "#", "|", "&", "$1", "> ", "'", '"', "1/", "<a ", "~", "a/", "I ", "A.", "No. "],
+     "1:", "![", "a-", "#", "|", "&", "$1", "> ", "'", '"', "1/", "<a ", "~", "a/", "I ", "A."],
 )  # fmt: skip
 def test_no_text_takes_forever(piece: str) -> None:
     spoken(piece * (8000 // len(piece)))

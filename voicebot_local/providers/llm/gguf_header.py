@@ -352,7 +352,9 @@ def _check_model(header: GgufHeader) -> None:
     """What llama.cpp takes for granted and would abort on, or divide by."""
     if not header.architecture:
         raise _Damaged("it does not say its architecture")
-    if not header.tensors:
+    # Of a model in several files, the first may hold few tensors or none.
+    split = header.values.get("split.count", 0) != 0
+    if not header.tensors and not split:
         raise _Damaged("it holds no tensors")
     for key, number in (
         ("block_count", header.block_count),
@@ -360,7 +362,7 @@ def _check_model(header: GgufHeader) -> None:
     ):
         if not 0 < number < 1 << 31:
             raise _Damaged(f"its {key} is {number}")
-    if header.block_count > len(header.tensors):
+    if header.block_count > len(header.tensors) and not split:
         raise _Damaged(f"it has {len(header.tensors)} tensors for {header.block_count} blocks")
     heads_kv = header.head_count_kv
     if any(kv < 0 or (kv and header.head_count % kv) for kv in heads_kv):

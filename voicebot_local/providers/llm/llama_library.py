@@ -165,6 +165,5 @@ def _load_error(path: Path, said: str) -> ModelError | OutOfMemory:
 
 def out_of_memory(said: str) -> bool:
     """Whether what llama.cpp said means that memory ran out."""
-    return any(
-        sign in said.lower() for sign in ("out of memory", "failed to allocate", "unable to")
-    )
+    signs = ("out of memory", "failed to allocate", "unable to allocate")
+    return any(sign in said.lower() for sign in signs)
