@@ -97,6 +97,15 @@ def test_so_it_is_where_only_the_limit_ends_it(endless: XttsEngine, text: str) -
     assert np.abs(streamed - whole).max() < 1e-5
 
 
+@pytest.mark.parametrize("token", [0, 1, 2])
+def test_so_it_is_where_a_token_is_very_likely(speaks: XttsEngine, token: int) -> None:
+    bias = speaks.model.gpt.mel_head.bias
+    bias[token] += 6.0  # the package counts token 1 as said before anything is
+    streamed, whole = say(speaks, "Hello."), in_one_go(speaks, "Hello.")
+    bias[token] -= 6.0
+    assert np.abs(streamed - whole).max() < 1e-5
+
+
 def test_a_short_word_gets_little_time(endless: XttsEngine) -> None:
     assert len(say(endless, "Yes.")) < 2.2 * 24_000
 
@@ -172,7 +181,7 @@ def test_each_token_and_each_window_is_a_step(speaks: XttsEngine) -> None:
     assert steps.begun.count("vocoder") == 2 + (tokens - 11) // 20
 
 
-@pytest.mark.parametrize("allowed", [0, 1, 5, 10, 11, 17, 32])
+@pytest.mark.parametrize("allowed", [0, 1, 10, 11, 32])
 @pytest.mark.parametrize("settings", [{}, {"top_k": 50, "seed": 7}], ids=["greedy", "drawn"])
 def test_a_cancelled_reply_stops_at_once_and_leaves_nothing_behind(
     speaks: XttsEngine, tiny_xtts: Path, allowed: int, settings: dict[str, Any]

@@ -17,11 +17,12 @@ import torch.nn.functional as F  # noqa: N812
 
 from voicebot_local.providers.base import Samples, Steps
 
-CONTEXT_FRAMES = 16
+CONTEXT_FRAMES = 14
 """Neighbours a vocoder frame depends on, each side: 3 for the first convolution, 1 for the first
 upsampling, 60/8 + 60/64 + 60/128 + 60/256 for the residual blocks, under 1 for the rest: 13.4."""
-UNSETTLED_FRAMES = 6
-"""Frames at the end that still change when a latent follows, because interpolation clamps there."""
+UNSETTLED_FRAMES = 5
+"""Frames at the end that still change when a latent follows: interpolation clamps there, first the
+last 2 of 4 frames a latent, then as many again and one more, stretched by 160/147."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class WindowedVocoder:
     def more(self, latents: list[Any], embedding: Any, *, last: bool) -> Samples:
         """What can be said for sure after `latents`, each (1, width): float32 samples, 24 kHz.
 
-        Audio comes about 22 frames (234 ms) behind the latents unless this is the `last` call.
+        Audio comes 19 frames (203 ms) behind the latents unless this is the `last` call.
         Returns when the device is done.
         """
         with torch.inference_mode():

@@ -46,8 +46,8 @@ class Conditioning:
 def find_voice(model: Any, directory: Path, voice: str, cache: Path) -> Voice:
     """The voice named `voice`, or that of the recording at the path `voice`, on the CPU.
 
-    A name in speakers_xtts.pth comes first, in capitals or not. Raises ConfigError for a name that is not there,
-    InputError for a recording that is of no use, ModelError for a damaged speakers file.
+    A name in speakers_xtts.pth comes first, in capitals or not. Raises ConfigError for a name that
+    is not there, InputError for a recording of no use, ModelError for a damaged speakers file.
     """
     path = Path(voice).expanduser()
     speakers_file = directory / "speakers_xtts.pth"
