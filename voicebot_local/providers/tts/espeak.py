@@ -113,7 +113,7 @@ class EspeakEngine:
         end = start + (int(heard[-1]) + 1 if len(heard) else len(audio))
         rate = self._library.sample_rate
         word = Word(" ".join(text.split()), start / rate, end / rate)
-        return SpokenAudio(audio.astype(np.float32) / 32768, clause, (word,))
+        return SpokenAudio(audio.astype(np.float32) * np.float32(1 / 32768), clause, (word,))
 
     def _pause_after(self, clause: str) -> NDArray[np.int16]:
         ending = clause.rstrip(" \t\n\"')]”’")[-1:]

@@ -151,7 +151,7 @@ class EspeakLibrary:
                 marks.append(Mark(event.sample, event.text_position - 1))
             index += 1
         if samples and count > 0:
-            block = np.ctypeslib.as_array(samples, (count,)).copy()  # type: ignore[call-overload]
+            block = np.ctypeslib.as_array(samples, (count,)).copy()
         else:
             block = np.zeros(0, np.int16)
         assert self._sink is not None
