@@ -57,6 +57,29 @@ class EngineDied:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceSteps:
+    """Steps of work that `tenant` ("asr", "llm", "tts") did on the device in process `process`.
+
+    Each is (kind, queued, started, ended), in seconds on the log's clock: when it was wanted, when
+    the device was granted, when the device had finished.
+    """
+
+    tenant: str
+    process: int
+    steps: tuple[tuple[str, float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOverdue:
+    """A tenant has not given the device back for `after_s`; `killed`: its process was ended."""
+
+    tenant: str
+    process: int
+    after_s: float
+    killed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AudioLost:
     """Microphone audio was dropped because the program was too slow; `samples` at card rate."""
 
@@ -314,6 +337,8 @@ Observation: TypeAlias = (
     SessionStarted
     | EngineLoaded
     | EngineDied
+    | DeviceSteps
+    | DeviceOverdue
     | AudioLost
     | CardLost
     | CardBack
@@ -370,6 +395,10 @@ class EventLog:
         """From now on `reader` is called with each entry."""
         self._readers.append(reader)
 
+    def since_start(self, moment: float) -> float:
+        """A moment on the log's clock, in seconds since the log was opened."""
+        return moment - self._start
+
     def append(self, event: Event) -> Entry:
         """Log `event` and return its entry."""
         entry = Entry(self._next, self._clock() - self._start, event)
@@ -392,6 +421,8 @@ def from_json(line: dict[str, Any]) -> Entry:
         seq, at, kind = fields.pop("seq"), fields.pop("at"), EVENTS[fields.pop("type")]
         if "words" in fields:
             fields["words"] = tuple(Word(**word) for word in fields["words"])
+        if "steps" in fields:
+            fields["steps"] = tuple((kind, *times) for kind, *times in fields["steps"])
         return Entry(seq, at, kind(**fields))
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an entry of an event log: {line!r:.200}") from error
