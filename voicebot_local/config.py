@@ -258,7 +258,7 @@ def require_stack(config: Config) -> None:
 def system_prompt(persona: PersonaConfig) -> str:
     """The words of the persona. Raises ConfigError where its file cannot be read."""
     if persona.file is None:
-        return persona.text
+        return persona.text.strip()
     try:
         words = persona.file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
