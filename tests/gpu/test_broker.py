@@ -16,7 +16,8 @@ from time import sleep
 
 import pytest
 
-from voicebot_local.gpu.lease import BrokerGone, DeviceLease, Interrupted
+from voicebot_local.engines.steps import Interrupted
+from voicebot_local.gpu.lease import BrokerGone, DeviceLease
 
 Interval = tuple[float, float]
 

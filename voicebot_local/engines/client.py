@@ -18,6 +18,7 @@ from anyio.abc import TaskStatus
 from voicebot_local.engines import wire
 from voicebot_local.engines.connection import Call, Connection, EngineLimits
 from voicebot_local.engines.link import Link, OpenLink, process_link, thread_link
+from voicebot_local.engines.steps import TimedStep
 from voicebot_local.engines.tasks import owned_tasks
 from voicebot_local.engines.wire import Input
 from voicebot_local.errors import (
@@ -51,6 +52,8 @@ class EngineSpec:
     config_class: str
     config: ProviderConfig
     offline: bool = False
+    broker: str | None = None
+    """Address of the broker of the device that it shares, if there is one."""
 
     @property
     def label(self) -> str:
@@ -58,7 +61,16 @@ class EngineSpec:
         return f"{wire.STAGE_NAMES[self.stage]} ({self.name})"
 
 
-EngineNotice: TypeAlias = EngineLoaded | EngineDied
+@dataclass(frozen=True, slots=True)
+class StepsDone:
+    """Steps that an engine did on the device; see `TimedStep`."""
+
+    stage: Stage
+    process: int
+    steps: list[TimedStep]
+
+
+EngineNotice: TypeAlias = EngineLoaded | EngineDied | StepsDone
 
 
 def _nobody(notice: EngineNotice) -> None:
@@ -174,7 +186,7 @@ class LocalEngine:
         began = anyio.current_time()
         label = f"The {self.spec.label}"
         async with self._open_link(label) as link, owned_tasks() as tasks:
-            connection = Connection(link, label, self._limits, self._on_free)
+            connection = Connection(link, label, self._limits, self._on_free, self._on_steps)
             self._link = link
             tasks.start_soon(connection.read)
             tasks.start_soon(connection.watch)
@@ -206,6 +218,7 @@ class LocalEngine:
             "config_class": spec.config_class,
             "config": json.loads(spec.config.model_dump_json()),
             "offline": spec.offline,
+            "broker": spec.broker,
             "sys_path": sys.path,
         }
         try:
@@ -254,6 +267,9 @@ class LocalEngine:
             self._deaths = 0
         logger.debug("%s: call %d took %s", self.spec.label, call.number, call.steps)
         self._announce()
+
+    def _on_steps(self, steps: list[TimedStep]) -> None:
+        self._on_notice(StepsDone(self.spec.stage, self.pid or 0, steps))
 
     def _announce(self) -> None:
         self._changed.set()

@@ -15,7 +15,7 @@ from voicebot_local.engines import wire
 from voicebot_local.engines.link import Link
 from voicebot_local.engines.protocol import Frame
 from voicebot_local.engines.serving import INPUT_WINDOW
-from voicebot_local.engines.steps import StepReport
+from voicebot_local.engines.steps import StepReport, TimedStep
 from voicebot_local.engines.wire import Input, Item
 from voicebot_local.errors import ProtocolViolation, VoicebotError
 from voicebot_local.providers.base import EngineInfo
@@ -119,7 +119,12 @@ class Connection:
     """
 
     def __init__(
-        self, link: Link, name: str, limits: EngineLimits, on_free: Callable[[Call], None]
+        self,
+        link: Link,
+        name: str,
+        limits: EngineLimits,
+        on_free: Callable[[Call], None],
+        on_steps: Callable[[list[TimedStep]], None],
     ) -> None:
         self.current: Call | None = None
         self.ended = anyio.Event()
@@ -129,6 +134,7 @@ class Connection:
         self._name = name
         self._limits = limits
         self._on_free = on_free
+        self._on_steps = on_steps
         self._loaded: EngineInfo | VoicebotError | None = None
         self._answered = anyio.Event()
         self._calls = 0
@@ -228,6 +234,9 @@ class Connection:
             case "failed":
                 self._loaded = wire.read_error(frame.head.get("error", {}), self._name)
                 self._answered.set()
+                return
+            case "steps":
+                self._on_steps(wire.read_timed_steps(frame, self._name))
                 return
         call = self.current
         if call is None or call.number != frame.head.get("call"):

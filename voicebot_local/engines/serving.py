@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import queue
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ from typing import Any, Protocol, cast
 
 from voicebot_local.engines import wire
 from voicebot_local.engines.protocol import Frame
-from voicebot_local.engines.steps import CallSteps, Cancelled
+from voicebot_local.engines.steps import CallSteps, Cancelled, Lease, TimedStep
 from voicebot_local.engines.wire import Input, Item
 from voicebot_local.errors import OutOfMemory, ProviderError, VoicebotError
 from voicebot_local.events import Stage
+from voicebot_local.gpu.queue import TENANT_OF
 from voicebot_local.providers.base import (
     ChatEngine,
     EngineInfo,
@@ -35,6 +37,12 @@ logger = logging.getLogger(__name__)
 Emit = Callable[[Frame], None]
 """Sends a frame to the client; blocks while the client is slow, raises OSError when it is gone."""
 
+SWITCH_S = 0.0005
+"""How soon the thread that listens to the broker gets Python's global lock (s)."""
+CHUNK_S = 0.1
+"""A recognizer's chunk is due when the next one comes; most are about this long (s)."""
+STEPS_TOLD = 64
+"""Steps are told to the client in lots of this many, and at the end of a call."""
 INPUT_WINDOW = 256
 """Most inputs of a call that wait in the child: the client sends more only as they are taken."""
 
@@ -60,11 +68,12 @@ def load_class(path: str) -> Any:
 class ServedCall:
     """One call, as the child sees it."""
 
-    def __init__(self, head: dict[str, Any], emit: Emit) -> None:
+    def __init__(self, head: dict[str, Any], emit: Emit, lease: Lease | None) -> None:
         self.number = int(head["call"])
         self.head = head
         self.cancelled = threading.Event()
         self._emit = emit
+        self._lease = lease
         self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
 
     def put(self, value: Input | None) -> None:
@@ -73,6 +82,8 @@ class ServedCall:
 
     def cancel(self) -> None:
         self.cancelled.set()
+        if self._lease is not None:
+            self._lease.interrupt()
         self._inputs.put(None)  # wakes the owner thread where it waits for an input
 
     def inputs(self) -> Iterator[Input]:
@@ -80,6 +91,8 @@ class ServedCall:
         taken = 0
         while True:
             self._emit(Frame({"type": "wants", "call": self.number, "taken": taken}))
+            if self._lease is not None and self._inputs.empty():
+                self._lease.rest()
             value = self._inputs.get()
             if self.cancelled.is_set():
                 raise Cancelled
@@ -96,6 +109,8 @@ class Desk:
         self._emit = emit
         self._work: queue.SimpleQueue[ServedCall | Frame | None] = queue.SimpleQueue()
         self._current: ServedCall | None = None
+        self._lease: Lease | None = None
+        self._timed: list[TimedStep] = []
         self.loaded = False
 
     def put(self, frame: Frame) -> None:
@@ -104,7 +119,7 @@ class Desk:
             self._work.put(frame)
             return
         if frame.type == "start":
-            self._current = ServedCall(frame.head, self._emit)
+            self._current = ServedCall(frame.head, self._emit, self._lease)
             self._work.put(self._current)
             return
         call = self._current
@@ -136,6 +151,7 @@ class Desk:
         stage: Stage = load.head["stage"]
         name: str = load.head["name"]
         try:
+            self._lease = _lease(load.head)
             engine = _build(load.head)
         except Exception as error:
             told = wire.error_head(_told(error, stage, name, "could not be loaded"))
@@ -152,7 +168,9 @@ class Desk:
                 close()
 
     def _serve_call(self, engine: AnyEngine, stage: Stage, name: str, call: ServedCall) -> None:
-        steps = CallSteps(call.cancelled)
+        steps = CallSteps(call.cancelled, self._lease, self._record if self._lease else None)
+        if self._lease is not None:
+            self._lease.begin(speculative=bool(call.head.get("speculative")))
         lost: Exception | None = None
         last: dict[str, Any] = {"type": "done"}
         try:
@@ -167,10 +185,23 @@ class Desk:
             if _is_device_lost(error):
                 lost = error
                 last["ends"] = True
+        if self._lease is not None:
+            self._lease.rest()
+        self._tell_steps()
         steps_told = {kind: tuple(report) for kind, report in steps.report().items()}
         self._emit(Frame(last | {"call": call.number, "steps": steps_told}))
         if lost is not None:
             raise DeviceLost(str(lost)) from lost
+
+    def _record(self, step: TimedStep) -> None:
+        self._timed.append(step)
+        if len(self._timed) >= STEPS_TOLD:
+            self._tell_steps()
+
+    def _tell_steps(self) -> None:
+        if self._timed:
+            self._emit(Frame({"type": "steps", "steps": self._timed}))
+            self._timed = []
 
     def _give(self, call: ServedCall, items: Iterator[Item]) -> None:
         try:
@@ -190,6 +221,17 @@ def _build(head: dict[str, Any]) -> AnyEngine:
     assert issubclass(config_class, ProviderConfig), config_class
     config = config_class.model_validate(head["config"])
     return cast(AnyEngine, load_class(head["engine"])(config))
+
+
+def _lease(head: dict[str, Any]) -> Lease | None:
+    """The right to the device that is shared, where a broker arbitrates."""
+    if head["broker"] is None:
+        return None
+    # Imported here: the broker's sockets exist on POSIX systems only.
+    from voicebot_local.gpu.lease import DeviceLease
+
+    sys.setswitchinterval(SWITCH_S)
+    return DeviceLease(head["broker"], TENANT_OF[head["stage"]], period_s=CHUNK_S)
 
 
 def _items(engine: AnyEngine, stage: Stage, call: ServedCall, steps: Steps) -> Iterator[Item]:

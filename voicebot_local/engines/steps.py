@@ -7,9 +7,10 @@ It is also the one place where a device shared by several engines is asked for a
 from __future__ import annotations
 
 import threading
-from time import perf_counter
+from collections.abc import Callable
+from time import monotonic
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 
 class Cancelled(BaseException):
@@ -20,16 +21,36 @@ class Cancelled(BaseException):
     """
 
 
+class Interrupted(Exception):
+    """Somebody called `Lease.interrupt` while the device was waited for."""
+
+
 class Lease(Protocol):
     """The right to use a device that others use too."""
 
-    def acquire(self, kind: str) -> None:
-        """Wait until the device is ours."""
+    def begin(self, *, speculative: bool = False) -> None:
+        """A call begins; `speculative` work gets the device when nobody else wants it."""
+        ...
+
+    def acquire(self) -> None:
+        """Wait until the device is ours. Raises Interrupted."""
         ...
 
     def release(self) -> None:
-        """The device has finished our work."""
+        """The device has finished our step."""
         ...
+
+    def rest(self) -> None:
+        """No step follows at once: give the device back."""
+        ...
+
+    def interrupt(self) -> None:
+        """End a wait; any thread may call it."""
+        ...
+
+
+TimedStep: TypeAlias = tuple[str, float, float, float]
+"""A step: (kind, queued, started, ended), in seconds of `time.monotonic`."""
 
 
 class StepReport(NamedTuple):
@@ -46,16 +67,23 @@ class CallSteps:
     Not for use by two threads at once. Steps do not nest.
     """
 
-    def __init__(self, cancelled: threading.Event, lease: Lease | None = None) -> None:
+    def __init__(
+        self,
+        cancelled: threading.Event,
+        lease: Lease | None = None,
+        record: Callable[[TimedStep], None] | None = None,
+    ) -> None:
+        """`record` is called after each step, when the device is free again."""
         self._cancelled = cancelled
         self._lease = lease
+        self._record = record
         self._kinds: dict[str, _Step] = {}
 
     def __call__(self, kind: str) -> _Step:
         """The context of one step of this kind; entering it may raise Cancelled."""
         step = self._kinds.get(kind)
         if step is None:
-            step = self._kinds[kind] = _Step(kind, self._cancelled, self._lease)
+            step = self._kinds[kind] = _Step(kind, self._cancelled, self._lease, self._record)
         return step
 
     def report(self) -> dict[str, StepReport]:
@@ -69,26 +97,47 @@ class CallSteps:
 class _Step:
     """One kind of step of one call, entered again and again: no allocation for a token."""
 
-    __slots__ = ("_began", "_is_cancelled", "_lease", "count", "kind", "longest_s", "total_s")
+    __slots__ = (
+        "_is_cancelled",
+        "_lease",
+        "_queued",
+        "_record",
+        "_started",
+        "count",
+        "kind",
+        "longest_s",
+        "total_s",
+    )
 
-    def __init__(self, kind: str, cancelled: threading.Event, lease: Lease | None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        cancelled: threading.Event,
+        lease: Lease | None,
+        record: Callable[[TimedStep], None] | None,
+    ) -> None:
         self.kind = kind
         self.count = 0
         self.total_s = 0.0
         self.longest_s = 0.0
         self._is_cancelled = cancelled.is_set
         self._lease = lease
-        self._began = 0.0
+        self._record = record
+        self._queued = self._started = 0.0
 
     def __enter__(self) -> None:
         if self._is_cancelled():
             raise Cancelled
+        self._queued = monotonic()
         if self._lease is not None:
-            self._lease.acquire(self.kind)
+            try:
+                self._lease.acquire()
+            except Interrupted:
+                raise Cancelled from None
             if self._is_cancelled():
                 self._lease.release()
                 raise Cancelled
-        self._began = perf_counter()
+        self._started = monotonic()
 
     def __exit__(
         self,
@@ -96,10 +145,13 @@ class _Step:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        took_s = perf_counter() - self._began
+        ended = monotonic()
         if self._lease is not None:
             self._lease.release()
+        took_s = ended - self._started
         self.count += 1
         self.total_s += took_s
         if took_s > self.longest_s:
             self.longest_s = took_s
+        if self._record is not None:
+            self._record((self.kind, self._queued, self._started, ended))

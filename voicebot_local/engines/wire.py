@@ -3,7 +3,7 @@
 To the child: `load`, `start`, `input`, `end_of_input`, `cancel`. From it: `loaded` or `failed`;
 for each call `wants` (it has taken so many inputs and asks for the next), `item`, and one last
 `done` or `error` (with "ends" where the child ends with it). Every frame of a call carries its
-number as "call".
+number as "call". In between come `steps`: when it used the device.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from voicebot_local import errors
 from voicebot_local.engines.protocol import MAX_PAYLOAD, Frame
-from voicebot_local.engines.steps import StepReport
+from voicebot_local.engines.steps import StepReport, TimedStep
 from voicebot_local.errors import ProtocolViolation, ProviderError, VoicebotError
 from voicebot_local.events import Stage
 from voicebot_local.providers.base import (
@@ -102,6 +102,15 @@ def read_steps(frame: Frame, sender: str) -> dict[str, StepReport]:
     """What "done" and "error" say. Raises ProtocolViolation."""
     with _making_sense(sender, frame):
         return {kind: StepReport(*report) for kind, report in frame.head["steps"].items()}
+
+
+def read_timed_steps(frame: Frame, sender: str) -> list[TimedStep]:
+    """What "steps" says. Raises ProtocolViolation."""
+    with _making_sense(sender, frame):
+        return [
+            (str(kind), float(queued), float(started), float(ended))
+            for kind, queued, started, ended in frame.head["steps"]
+        ]
 
 
 def message_heads(messages: Sequence[Message]) -> list[dict[str, Any]]:

@@ -8,12 +8,9 @@ import threading
 from contextlib import suppress
 from time import monotonic
 
+from voicebot_local.engines.steps import Interrupted
 from voicebot_local.gpu.queue import TENANTS, Tenant
 from voicebot_local.gpu.wire import Kind, Record, RecordReader
-
-
-class Interrupted(Exception):
-    """The call that waited for the device was cancelled."""
 
 
 class BrokerGone(ConnectionError):
@@ -73,6 +70,12 @@ class DeviceLease:
         if self._revoked:
             self._give_back()
         self._stepping.release()
+
+    def rest(self) -> None:
+        """No step follows at once: give the device back."""
+        with self._stepping:
+            if self._held:
+                self._give_back()
 
     def interrupt(self) -> None:
         """Make a waiting `acquire` raise Interrupted; may be called by any thread."""

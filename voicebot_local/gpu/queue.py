@@ -22,6 +22,8 @@ from typing import Literal, TypeAlias
 
 Tenant: TypeAlias = Literal["asr", "llm", "tts"]
 TENANTS: tuple[Tenant, ...] = ("asr", "llm", "tts")
+TENANT_OF: dict[str, Tenant] = {"recognizer": "asr", "chat": "llm", "synthesizer": "tts"}
+"""The tenant that a stage of the conversation is."""
 Policy: TypeAlias = Literal["slack", "fifo", "exclusive"]
 
 MARGIN_S = 0.15

@@ -81,6 +81,7 @@ class EngineOptions:
     """How engines are run, the same for each."""
 
     offline: bool = True
+    broker: str | None = None
     placement: Placement = "process"
     limits: EngineLimits = field(default_factory=EngineLimits)
 
@@ -90,7 +91,13 @@ def local_engine(
 ) -> LocalEngine:
     kind = chosen.kind
     spec = EngineSpec(
-        kind.stage, chosen.name, kind.engine, kind.config_class, chosen.config, options.offline
+        kind.stage,
+        chosen.name,
+        kind.engine,
+        kind.config_class,
+        chosen.config,
+        options.offline,
+        options.broker,
     )
     return LocalEngine(
         spec, placement=options.placement, on_notice=on_notice, limits=options.limits

@@ -1,0 +1,77 @@
+"""Reads off the event log when the present reply will be audibly late."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from voicebot_local.audio.playout import Playout
+from voicebot_local.events import (
+    Apologized,
+    ClauseReady,
+    Entry,
+    PlayoutStarted,
+    ReplyStopped,
+    ReplyTextEnded,
+    SpeechProduced,
+    TurnCommitted,
+)
+from voicebot_local.gpu.queue import Outlook
+from voicebot_local.text.syllables import syllables
+from voicebot_local.turns.heard import SYLLABLE_S
+
+
+class OutlookReader:
+    """A reader of the log that calls `tell` whenever the deadlines of the reply move.
+
+    Audio lasts until what waits in the playout buffer has been played; text lasts until the clauses
+    that are written and not spoken yet would have been heard as well, at `SYLLABLE_S` a syllable.
+    """
+
+    def __init__(
+        self,
+        playout: Playout,
+        rate: int,
+        tell: Callable[[Outlook], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._playout = playout
+        self._rate = rate
+        self._tell = tell
+        self._clock = clock
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lengths_s: list[float] = []
+        self._spoken = 0
+        self._has_audio = self._complete = False
+
+    def __call__(self, entry: Entry) -> None:
+        event = entry.event
+        made = 0
+        match event:
+            case TurnCommitted() | Apologized() | ReplyStopped():
+                self._begin()
+            case ClauseReady():
+                words = event.spoken.split()
+                self._lengths_s.append(sum(map(syllables, words)) * SYLLABLE_S)
+            case SpeechProduced():
+                self._has_audio = True
+                self._spoken = max(self._spoken, event.clause + 1)
+                made = event.samples  # It is logged before it is in the playout buffer.
+            case ReplyTextEnded():
+                self._complete = True
+            case PlayoutStarted():
+                pass
+            case _:
+                return
+        self._tell(self._outlook(made))
+
+    def _outlook(self, made: int) -> Outlook:
+        audio = self._clock() + (self._playout.waiting + made) / self._rate
+        text: float | None = audio + sum(self._lengths_s[self._spoken :])
+        if self._complete:
+            text = math.inf
+        elif not self._lengths_s:
+            text = None
+        return Outlook(audio if self._has_audio else None, text)
