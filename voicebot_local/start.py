@@ -15,10 +15,12 @@ import anyio
 from voicebot_local.audio.recorder import ReplyRecorder, SessionRecorder
 from voicebot_local.cards import Card, choose_card
 from voicebot_local.config import Config, require_stack, system_prompt
-from voicebot_local.engines.client import EngineNotice
+from voicebot_local.engines.client import EngineNotice, StepsDone
 from voicebot_local.engines.tasks import owned_tasks
-from voicebot_local.events import Entry, EventLog
+from voicebot_local.events import DeviceSteps, Entry, EventLog, Stage
 from voicebot_local.events_file import EventsFile
+from voicebot_local.gpu.queue import TENANT_OF
+from voicebot_local.gpu.supervisor import shared_device
 from voicebot_local.metrics import TurnReport, TurnReports
 from voicebot_local.offline import forbid_network
 from voicebot_local.providers.registry import EngineOptions, choice, open_providers
@@ -122,7 +124,7 @@ async def _converse(
 ) -> None:
     def on_notice(notice: EngineNotice) -> None:
         # The turn machine does not decide on these, and they come before there is a session.
-        log.append(notice)
+        log.append(_timed(notice, log) if isinstance(notice, StepsDone) else notice)
 
     settings = SessionSettings(
         config.turn,
@@ -133,13 +135,16 @@ async def _converse(
     )
     with anyio.CancelScope() as scope:
         stop.cancels(scope)
-        async with open_providers(
-            choice(config.recognizer),
-            choice(config.chat),
-            choice(config.synthesizer),
-            on_notice,
-            EngineOptions(offline=config.session.offline),
-        ) as providers:
+        async with (
+            shared_device(config.gpu, log, card.card.playout, card.card.rate) as broker,
+            open_providers(
+                choice(config.recognizer),
+                choice(config.chat),
+                choice(config.synthesizer),
+                on_notice,
+                EngineOptions(offline=config.session.offline, broker=broker),
+            ) as providers,
+        ):
             session = Session(card.card, providers, log, settings, sinks)
             async with owned_tasks() as tasks:
                 if options.typed is not None:
@@ -148,3 +153,14 @@ async def _converse(
                     tasks.start_soon(typed.feed, session)
                 await session.run()
                 tasks.cancel_scope.cancel()
+
+
+TENANTS: dict[Stage, str] = {"recognizer": "asr", "chat": "llm", "synthesizer": "tts"}
+
+
+def _timed(done: StepsDone, log: EventLog) -> DeviceSteps:
+    at = log.since_start
+    steps = tuple(
+        (kind, at(queued), at(begun), at(ended)) for kind, queued, begun, ended in done.steps
+    )
+    return DeviceSteps(TENANTS[done.stage], done.process, steps)
