@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from voicebot_local import paths
 from voicebot_local.config_errors import explain
 from voicebot_local.errors import ConfigError, ModelError
+from voicebot_local.gpu.supervisor import BrokerSettings
 from voicebot_local.providers.asr.nemo import NemoConfig
 from voicebot_local.providers.asr.pocketsphinx import PocketsphinxConfig
 from voicebot_local.providers.llm.llama_cpp import LlamaCppConfig
@@ -96,6 +97,7 @@ class Config(Section):
     audio: AudioConfig = AudioConfig()
     persona: PersonaConfig = PersonaConfig()
     session: SessionConfig = SessionConfig()
+    gpu: BrokerSettings = BrokerSettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,8 +15,10 @@ import anyio
 from anyio.abc import Process, TaskStatus
 from pydantic import BaseModel, ConfigDict, Field
 
+from voicebot_local.audio.playout import Playout
 from voicebot_local.errors import ProviderUnavailable
-from voicebot_local.events import DeviceOverdue
+from voicebot_local.events import DeviceOverdue, EventLog
+from voicebot_local.gpu.outlook import OutlookReader
 from voicebot_local.gpu.queue import TENANTS, Outlook
 from voicebot_local.gpu.wire import Kind, Record, RecordReader, from_optional
 
@@ -56,7 +59,7 @@ class Broker:
     """
 
     def __init__(
-        self, address: str, settings: BrokerSettings, on_overdue: Callable[[DeviceOverdue], None]
+        self, address: str, settings: BrokerSettings, on_overdue: Callable[[DeviceOverdue], object]
     ) -> None:
         self.address = address
         self.process: Process | None = None
@@ -143,7 +146,7 @@ class Broker:
 
 @asynccontextmanager
 async def open_broker(
-    settings: BrokerSettings, on_overdue: Callable[[DeviceOverdue], None]
+    settings: BrokerSettings, on_overdue: Callable[[DeviceOverdue], object]
 ) -> AsyncIterator[Broker]:
     """A broker for the block. Raises ProviderUnavailable where it cannot be started."""
     # A short path of its own: addresses of local sockets have at most about 100 characters.
@@ -155,6 +158,17 @@ async def open_broker(
             tasks.cancel_scope.cancel()
 
 
-def can_broker() -> bool:
-    """Local sockets of this kind exist on POSIX systems."""
-    return hasattr(socket, "AF_UNIX")
+@asynccontextmanager
+async def shared_device(
+    settings: BrokerSettings, log: EventLog, playout: Playout, rate: int
+) -> AsyncIterator[str | None]:
+    """The address of a broker that follows the session of `log`; None where there is none.
+
+    There is none where the configuration says so, and on systems without POSIX local sockets.
+    """
+    if not settings.broker or not hasattr(socket, "AF_UNIX"):
+        yield None
+        return
+    async with open_broker(settings, lambda overdue: log.append(overdue)) as broker:
+        log.add_reader(OutlookReader(playout, rate, broker.look_ahead, time.monotonic))
+        yield broker.address
