@@ -35,6 +35,7 @@ from voicebot_local.providers.base import (
     Stream,
     Synthesizer,
     TextDelta,
+    Word,
 )
 from voicebot_local.text.clauses import ClauseSplitter
 from voicebot_local.text.spoken import spoken
@@ -222,16 +223,22 @@ class Speaking:
 
     async def _play(self, reply: Reply, audio: AsyncIterator[SpokenAudio]) -> None:
         resampler = Resampler(self._synthesizer.sample_rate, self._rate)
+        clause = 0
         async for chunk in audio:
-            samples = resampler.push(chunk.samples)
-            start = reply.written
-            reply.speech.add_audio(chunk.clause, start, len(samples), chunk.words)
-            self._observe(
-                SpeechProduced(reply.turn, reply.revision, chunk.clause, start, len(samples))
-            )
-            await self._put(reply, samples)
-        await self._put(reply, resampler.finish())
+            clause = chunk.clause
+            await self._hand_over(reply, clause, resampler.push(chunk.samples), chunk.words)
+        await self._hand_over(reply, clause, resampler.finish())
         reply.speech.finish_audio()
+
+    async def _hand_over(
+        self, reply: Reply, clause: int, samples: Samples, words: tuple[Word, ...] = ()
+    ) -> None:
+        """The clause has this much more audio: note it, and write it as there is room."""
+        start = reply.written
+        if len(samples) or words:
+            reply.speech.add_audio(clause, start, len(samples), words)
+            self._observe(SpeechProduced(reply.turn, reply.revision, clause, start, len(samples)))
+        await self._put(reply, samples)
 
     async def _put(self, reply: Reply, samples: Samples) -> None:
         """Write `samples` to the playout buffer as there is room for them."""

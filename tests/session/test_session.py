@@ -29,6 +29,7 @@ from voicebot_local.events import (
     TurnCommitted,
     TurnRecorded,
 )
+from voicebot_local.gpu.trace import examine
 from voicebot_local.metrics import TurnReport, TurnReports
 from voicebot_local.session import APOLOGY, BlockSink, Session, SessionSettings
 from voicebot_local.turns.machine import TurnMachine
@@ -67,6 +68,7 @@ def converse(
     anyio.run(run, backend_options={"loop_factory": VirtualLoop})
     for observation, logged, made in replay(entries, TurnMachine(settings.turn, settings.turns)):
         assert made == logged, observation
+    assert examine(entries).violations == []
     return entries
 
 
