@@ -95,6 +95,7 @@ class Speech:
 
     systems: tuple[str, ...]
     fillers_before: tuple[str, ...]
+    fillers_asking: tuple[str, ...]
     fillers_after: tuple[str, ...]
     fillers_within: tuple[str, ...]
     misheard: Mapping[str, tuple[str, ...]]
@@ -164,6 +165,7 @@ def load_corpus(folder: Path = FOLDER) -> Corpus:
         speech=Speech(
             systems=tuple(speech["systems"]),
             fillers_before=tuple(speech["fillers_before"]),
+            fillers_asking=tuple(speech["fillers_asking"]),
             fillers_after=tuple(speech["fillers_after"]),
             fillers_within=tuple(speech["fillers_within"]),
             misheard={said: tuple(heard) for said, heard in data["misheard"].items()},

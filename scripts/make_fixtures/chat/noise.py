@@ -20,6 +20,7 @@ _ASKING = frozenset([
     "is", "will", "would", "may", "am", "did", "should", "whose", "what's", "who's",
 ])
 # fmt: on
+_QUESTION_WORDS = frozenset(("what", "who", "how", "why", "when", "where", "which", "what's"))
 _ACRONYMS = ("GPU", "CPU", "VRAM", "AI", "XTTS", "GGUF", "I", "LLM", "USA", "NVIDIA", "TTS")
 _SIGNS = {"plus": "+", "minus": "-"}
 
@@ -59,7 +60,9 @@ class Noise:
             words.insert(at, words[at])
         if len(words) > 2 and rng.random() < 0.08:
             words.insert(rng.randrange(1, len(words)), rng.choice(speech.fillers_within))
-        if rng.random() < 0.35:
+        if words and words[0] in _QUESTION_WORDS and rng.random() < 0.25:
+            words.insert(0, rng.choice(speech.fillers_asking))
+        elif rng.random() < 0.35:
             words.insert(0, rng.choice(speech.fillers_before))
         if rng.random() < 0.15:
             words.append(rng.choice(speech.fillers_after))
