@@ -194,10 +194,11 @@ class Session:
         if block.lost:
             self.observe(AudioLost(block.position - block.lost, block.lost))
             self._hear(np.zeros(block.lost, np.float32))
+        # What this block played is a fact before what it heard can decide anything.
+        self._speaking.on_block(block)
         self._hear(block.heard)
         if block.end_of_input:
             self.end_input()
-        self._speaking.on_block(block)
         self._pace()
 
     def _hear(self, samples: Samples) -> None:
