@@ -138,6 +138,12 @@ class Conversation:
             text = math.inf
         return Outlook(audio, text)
 
+    def outlook_moves_at(self, now: float) -> float:
+        """From when on the deadlines move as time goes, without anything else happening."""
+        if self._audio_from is not None:
+            return self._heard_until()
+        return now if self._clauses_written() else math.inf
+
     # --- doing it ---
 
     def step(self, tenant: Tenant, now: float) -> float:

@@ -6,8 +6,14 @@ import math
 from dataclasses import dataclass
 
 from voicebot_local.gpu.arbiter import Arbiter, Grant, Order, Revoke
-from voicebot_local.gpu.conversation import Conversation, Costs, Measured
-from voicebot_local.gpu.queue import TENANTS, Policy, Request, Tenant
+from voicebot_local.gpu.conversation import (
+    ASR_CHUNK_S,
+    TINY_S,
+    Conversation,
+    Costs,
+    Measured,
+)
+from voicebot_local.gpu.queue import TENANTS, Outlook, Policy, Request
 
 NEVER_S = 1e9
 """Time limits of steps do not matter where steps have their stated cost."""
@@ -32,12 +38,33 @@ class Outcome:
     busy: float
 
 
+class _Seat:
+    """A conversation on the card, and what is known of it until it changes.
+
+    It changes by its own steps and at `wakes_at`; its deadlines also move as such from `moves_at`.
+    """
+
+    def __init__(self, talk: Conversation) -> None:
+        self.talk = talk
+        self.changed = True
+        self.ready: list[float | None] = [None] * len(TENANTS)
+        self.outlook: Outlook | None = None
+        self.wakes_at = self.moves_at = 0.0
+
+    def look(self, now: float) -> None:
+        """Find out what it can do now."""
+        self.talk.tick(now)
+        self.ready = [self.talk.ready(tenant, now) for tenant in TENANTS]
+        self.wakes_at = self.talk.wakes_at(now)
+        self.moves_at = self.talk.outlook_moves_at(now)
+
+
 class _Card:
     """One device, its arbiter, and the conversations that want it."""
 
     def __init__(self, policy: Policy, conversations: list[Conversation]) -> None:
         self._arbiter = Arbiter(NEVER_S, NEVER_S, policy)
-        self._conversations = conversations
+        self._seats = [_Seat(talk) for talk in conversations]
         self._holder: int | None = None
         self._revoked = False
         self._asked: set[int] = set()
@@ -48,40 +75,51 @@ class _Card:
         while self.now < until_s:
             self._look()
             client = self._holder
-            if client is not None and self._since(client) is not None:
-                self._step(client)
-            elif client is not None:
+            if client is None:
+                self.now = min(until_s, *(seat.wakes_at for seat in self._seats))
+            elif self._seats[client // len(TENANTS)].ready[client % len(TENANTS)] is None:
                 self._give_back(client)
             else:
-                wakes = (talk.wakes_at(self.now) for talk in self._conversations)
-                self.now = min(min(wakes), until_s)
+                self._step(client)
 
     def _look(self) -> None:
         """Time has moved: let turns begin, deadlines move, and those who are ready ask."""
-        for talk in self._conversations:
-            talk.tick(self.now)
-            outlook = talk.outlook(self.now)
-            self._obey(self._arbiter.look_ahead(talk.number, outlook, self.now))
-        for client in range(len(self._conversations) * len(TENANTS)):
-            since = self._since(client)
+        now = self.now
+        changed = [seat for seat in self._seats if seat.changed or seat.wakes_at <= now + TINY_S]
+        for seat in changed:
+            seat.look(now)
+        for seat in self._seats:
+            if seat.changed or seat.moves_at <= now or seat in changed:
+                outlook = seat.talk.outlook(now)
+                if outlook != seat.outlook:
+                    seat.outlook = outlook
+                    self._obey(self._arbiter.look_ahead(seat.talk.number, outlook, now))
+        for seat in changed:
+            seat.changed = False
+            self._ask(seat)
+
+    def _ask(self, seat: _Seat) -> None:
+        for tenant, since in zip(TENANTS, seat.ready, strict=True):
+            client = seat.talk.number * len(TENANTS) + TENANTS.index(tenant)
             if since is not None and client != self._holder and client not in self._asked:
-                talk, tenant = self._who(client)
                 self._asked.add(client)
-                request = Request(client, tenant, since, talk.number, 0.16)
+                request = Request(client, tenant, since, seat.talk.number, ASR_CHUNK_S)
                 self._obey(self._arbiter.request(request, self.now))
 
     def _step(self, client: int) -> None:
-        talk, tenant = self._who(client)
-        cost = talk.step(tenant, self.now)
+        seat, tenant = self._seats[client // len(TENANTS)], TENANTS[client % len(TENANTS)]
+        cost = seat.talk.step(tenant, self.now)
         self.now += cost
         self.busy_s += cost
-        talk.done(tenant, self.now)
+        seat.talk.done(tenant, self.now)
+        seat.changed = True
         self._look()
         self._obey(self._arbiter.tick(self.now))
         if self._revoked:
             self._give_back(client)
 
     def _give_back(self, client: int) -> None:
+        self._seats[client // len(TENANTS)].changed = True
         self._holder, self._revoked = None, False
         self._obey(self._arbiter.release(client, self.now))
 
@@ -95,13 +133,6 @@ class _Card:
                     self._revoked = True
                 case _:
                     pass
-
-    def _who(self, client: int) -> tuple[Conversation, Tenant]:
-        return self._conversations[client // len(TENANTS)], TENANTS[client % len(TENANTS)]
-
-    def _since(self, client: int) -> float | None:
-        talk, tenant = self._who(client)
-        return talk.ready(tenant, self.now)
 
 
 def simulate(
