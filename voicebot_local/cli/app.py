@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from voicebot_local import __version__
+from voicebot_local.cli.plan import plan
 from voicebot_local.cli.run import run
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(run)
+app.command()(plan)
 
 
 def _version(wanted: bool) -> None:

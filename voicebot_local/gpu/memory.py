@@ -1,0 +1,126 @@
+"""How much memory is free, and how much a process has taken: the driver's and the kernel's word.
+
+NVIDIA's own library (`nvidia-ml-py`) is asked where it is installed, else `nvidia-smi`. A machine
+with neither has no GPU as far as this program is concerned.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voicebot_local.gpu.need import KIB, MIB
+
+_ASK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """Of the whole device, whoever uses it, in bytes."""
+
+    name: str
+    free: int
+    total: int
+
+
+def gpu_memory() -> GpuMemory | None:
+    """The first GPU that this process may use; None where there is none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = "0" if visible is None else visible.split(",")[0].strip()
+    if not chosen or chosen == "-1":
+        return None
+    return _from_nvml(chosen) or _from_nvidia_smi(chosen)
+
+
+def machine_memory(proc: Path = Path("/proc")) -> int | None:
+    """Bytes of the machine's own memory that can be had without swapping; None if unknown."""
+    return _kib_line(proc / "meminfo", "MemAvailable:")
+
+
+def measured_bytes(pid: int, proc: Path = Path("/proc")) -> tuple[int, str] | None:
+    """What a process has taken, and of which memory: ("GPU" or "RAM").
+
+    Of the GPU where the driver lists the process there, which it does not inside some containers;
+    else of the machine. None where the process is gone or the system does not tell.
+    """
+    with _nvml() as nvml:
+        if nvml is not None:
+            for number in range(nvml.nvmlDeviceGetCount()):
+                handle = nvml.nvmlDeviceGetHandleByIndex(number)
+                for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle):
+                    if process.pid == pid and process.usedGpuMemory:
+                        return int(process.usedGpuMemory), "GPU"
+    resident = _kib_line(proc / str(pid) / "status", "VmRSS:")
+    return None if resident is None else (resident, "RAM")
+
+
+@contextmanager
+def _nvml() -> Iterator[Any]:
+    """NVIDIA's library for the block, or None. What it raises in the block ends it quietly."""
+    try:
+        nvml = importlib.import_module("pynvml")
+    except ImportError:
+        yield None
+        return
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        yield None
+        return
+    try:
+        yield nvml
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _from_nvml(chosen: str) -> GpuMemory | None:
+    with _nvml() as nvml:
+        if nvml is None:
+            return None
+        try:
+            if chosen.isdecimal():
+                handle = nvml.nvmlDeviceGetHandleByIndex(int(chosen))
+            else:
+                handle = nvml.nvmlDeviceGetHandleByUUID(chosen)
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            name = nvml.nvmlDeviceGetName(handle)
+        except nvml.NVMLError:
+            return None
+        return GpuMemory(str(name), int(memory.free), int(memory.total))
+
+
+def _from_nvidia_smi(chosen: str) -> GpuMemory | None:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    question = "--query-gpu=memory.free,memory.total,name"
+    try:
+        answer = subprocess.run(
+            [program, question, "--format=csv,noheader,nounits", "-i", chosen],
+            capture_output=True,
+            text=True,
+            timeout=_ASK_S,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout
+        free, total, name = answer.splitlines()[0].split(",", 2)
+        return GpuMemory(name.strip(), int(free) * MIB, int(total) * MIB)
+    except (OSError, subprocess.SubprocessError, IndexError, ValueError):
+        return None
+
+
+def _kib_line(file: Path, key: str) -> int | None:
+    try:
+        for line in file.read_text("ascii", "replace").splitlines():
+            if line.startswith(key):
+                return int(line.split()[1]) * KIB
+    except (OSError, IndexError, ValueError):
+        return None
+    return None

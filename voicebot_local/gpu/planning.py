@@ -1,0 +1,266 @@
+"""From a configuration to the plan of its memory, and from the plan back to a configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from voicebot_local import paths
+from voicebot_local.config import Config
+from voicebot_local.errors import OutOfMemory
+from voicebot_local.gpu.checkpoint import TensorEntry, Unreadable, nemo_tensors, torch_tensors
+from voicebot_local.gpu.estimate_llm import LlmSettings, LlmShape, host_need, llm_shape
+from voicebot_local.gpu.estimate_speech import (
+    RecognizerShape,
+    SynthesizerShape,
+    estimate_recognizer,
+    estimate_synthesizer,
+    recognizer_shape,
+    synthesizer_shape,
+)
+from voicebot_local.gpu.memory import gpu_memory, machine_memory
+from voicebot_local.gpu.need import MIB, Need, gib
+from voicebot_local.gpu.plan import (
+    Alternatives,
+    Chat,
+    Engines,
+    Plan,
+    PlanOptions,
+    Recognizer,
+    Row,
+    Step,
+    Synthesizer,
+    plan,
+)
+from voicebot_local.gpu.plan_text import memory_name, plan_text
+from voicebot_local.gpu.shapes import known_chat, known_recognizers, known_synthesizers
+from voicebot_local.providers.asr.nemo import NemoConfig
+from voicebot_local.providers.llm.gguf_header import read_header
+from voicebot_local.providers.tts.xtts import XttsConfig
+
+LEAST_CONTEXT = 2048
+PYTORCH_RAM = 700 * MIB
+"""Of a process that has imported NeMo, measured: 670 MB resident."""
+SMALL_RAM = 100 * MIB
+"""Of a process with Python, numpy and a small engine."""
+
+_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+_PUBLISHED = "published sizes; the file is not here"
+
+S = TypeVar("S")
+
+
+def plan_for(config: Config, free: int | None = None) -> Plan:
+    """The plan for loading what `config` names into `free` bytes of a GPU.
+
+    With None the machine is asked; where it has no GPU, everything runs on the processor, and its
+    memory is checked instead, from the files' sizes. Reads headers only, loads nothing. Raises
+    ModelError for a file that is no model.
+    """
+    if free is None:
+        memory = gpu_memory()
+        if memory is None:
+            return _processor_plan(config)
+        free = memory.free
+    options = PlanOptions(
+        on_disk=_on_disk(),
+        downloadable=_downloadable(),
+        least_context=max(LEAST_CONTEXT, 2 * config.chat.max_reply_tokens),
+    )
+    return plan(engines_of(config), free, options)
+
+
+def fitted(config: Config) -> tuple[Config, Plan]:
+    """`config` as it fits in what is free now. Raises OutOfMemory, with the table, if none does."""
+    made = plan_for(config)
+    if not made.fits:
+        raise OutOfMemory(
+            f"The models need {gib(made.needed + made.reserve)} of {memory_name(made)}, "
+            f"{gib(made.reserve)} of them in reserve, and {gib(made.free)} are free.\n\n"
+            f"{plan_text(made).rstrip()}",
+            made.mend,
+        )
+    return apply(config, made), made
+
+
+def apply(config: Config, made: Plan) -> Config:
+    """`config` with what the plan decided; the same where it decided nothing."""
+    if made.device == "CPU" or not made.fits:
+        return config
+    sections: dict[str, Any] = {}
+    if chat := made.engines.chat:
+        settings = chat.settings
+        found = {
+            "context_tokens": settings.context_tokens,
+            "kv_type": settings.kv_type,
+            "gpu_layers": settings.gpu_layers,
+        }
+        model = _other_model(chat.shape.name, config.chat.model)
+        sections["chat"] = config.chat.model_copy(update=found | model)
+    recognizer = made.engines.recognizer
+    if recognizer and isinstance(config.recognizer, NemoConfig):
+        model = _other_model(recognizer.shape.name, config.recognizer.model)
+        update = {"precision": recognizer.precision} | model
+        sections["recognizer"] = config.recognizer.model_copy(update=update)
+    synthesizer = made.engines.synthesizer
+    if synthesizer and isinstance(config.synthesizer, XttsConfig):
+        update = {"precision": synthesizer.precision}
+        sections["synthesizer"] = config.synthesizer.model_copy(update=update)
+    return config.model_copy(update=sections)
+
+
+def engines_of(config: Config) -> Engines:
+    """What of `config` uses a GPU, as it is asked for."""
+    chat: Chat | None = None
+    if config.chat.gpu_layers:
+        shape, basis = chat_shape(config.chat.model)
+        chat = Chat(shape, llm_settings(config), basis)
+    recognizer: Recognizer | None = None
+    if isinstance(config.recognizer, NemoConfig) and config.recognizer.device != "cpu":
+        found, basis = _recognizer_shape(config.recognizer.model)
+        recognizer = Recognizer(found, config.recognizer.precision, basis)
+    synthesizer: Synthesizer | None = None
+    if isinstance(config.synthesizer, XttsConfig) and config.synthesizer.device != "cpu":
+        voice, basis = _synthesizer_shape(config.synthesizer.model)
+        own = config.synthesizer.decoder == "own"
+        synthesizer = Synthesizer(voice, config.synthesizer.precision, basis, halvable=own)
+    return Engines(chat, recognizer, synthesizer)
+
+
+def llm_settings(config: Config) -> LlmSettings:
+    chat = config.chat
+    return LlmSettings(
+        chat.context_tokens,
+        chat.kv_type,
+        chat.gpu_layers,
+        chat.batch_tokens,
+        chat.flash_attention,
+    )
+
+
+def chat_shape(path: Path) -> tuple[LlmShape, str]:
+    """A chat model's shape, from its file or files, and from what. Raises ModelError."""
+    if not path.exists() and path.name in known_chat():
+        return known_chat()[path.name], _PUBLISHED
+    headers = [read_header(part) for part in _parts(path)]
+    return llm_shape(headers, path.name), "its GGUF header"
+
+
+def _parts(path: Path) -> list[Path]:
+    """A model's files; where there are several, their names count them."""
+    match = _PART.search(path.name)
+    if match is None:
+        return [path]
+    stem, count = path.name[: match.start()], int(match[2])
+    numbers = range(1, count + 1)
+    return [path.with_name(f"{stem}-{number:05}-of-{count:05}.gguf") for number in numbers]
+
+
+def _recognizer_shape(path: Path) -> tuple[RecognizerShape, str]:
+    known = known_recognizers()
+    if not path.exists() and path.name in known:
+        return known[path.name], _PUBLISHED
+    size = _size(path)
+    rough = RecognizerShape(path.name, size // 4, 24, 1024, 9)
+    return _listed(path, nemo_tensors, recognizer_shape, rough)
+
+
+def _synthesizer_shape(path: Path) -> tuple[SynthesizerShape, str]:
+    known = known_synthesizers()
+    if not path.exists() and path.name in known:
+        return known[path.name], _PUBLISHED
+    blocks = known["xtts_v2"].block_weights
+    numbers = _size(path / "model.pth") // 4
+    rough = SynthesizerShape(
+        path.name, min(blocks, numbers), max(0, numbers - blocks), 30, 1024, 1044
+    )
+    found, basis = _listed(path / "model.pth", torch_tensors, synthesizer_shape, rough)
+    return found, basis
+
+
+def _listed(
+    path: Path,
+    read: Callable[[Path], dict[str, TensorEntry]],
+    shape: Callable[[dict[str, TensorEntry], str], S],
+    rough: S,
+) -> tuple[S, str]:
+    """The shape by the file's list of tensors, or a rough one where that cannot be read."""
+    try:
+        return shape(read(path), getattr(rough, "name")), "its list of tensors"  # noqa: B009
+    except (Unreadable, LookupError, ValueError):
+        return rough, "the size of its file, taken for float32"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _on_disk() -> Alternatives:
+    """The known models that are here; their own headers count."""
+    directory = paths.models_dir()
+    chats = [chat_shape(directory / name) for name in known_chat() if (directory / name).exists()]
+    names = [name for name in known_recognizers() if (directory / name).exists()]
+    return Alternatives(tuple(chats), tuple(_recognizer_shape(directory / name) for name in names))
+
+
+def _downloadable() -> Alternatives:
+    return Alternatives(
+        tuple((shape, _PUBLISHED) for shape in known_chat().values()),
+        tuple((shape, _PUBLISHED) for shape in known_recognizers().values()),
+    )
+
+
+def _other_model(name: str, present: Path) -> dict[str, Path]:
+    return {} if name == present.name else {"model": paths.models_dir() / name}
+
+
+def _processor_plan(config: Config) -> Plan:
+    """Everything on the processor: nothing to decide, but it must fit in the machine's memory."""
+    rows = _processor_rows(config)
+    needed = sum(row.need.total for row in rows)
+    free = machine_memory()
+    fits = free is None or needed <= free
+    why = "there is no GPU, so every engine runs on the processor"
+    return Plan(
+        device="CPU",
+        free=free or 0,
+        reserve=0,
+        rows=rows,
+        steps=(Step("everything on the processor", "taken" if fits else "not enough", why),),
+        fits=fits,
+        mend="" if fits else "Close other programs, or use smaller models: --backend starter.",
+    )
+
+
+def _processor_rows(config: Config) -> tuple[Row, ...]:
+    """From the sizes of the files where these are large: reading them all would delay the start."""
+    found: list[Row] = []
+    small = Need(context=SMALL_RAM)
+    recognizer, synthesizer, chat = config.recognizer, config.synthesizer, config.chat
+    if isinstance(recognizer, NemoConfig):
+        shape, basis = _recognizer_shape(recognizer.model)
+        need = estimate_recognizer(shape, recognizer.precision)
+        need = Need(need.weights, need.kv, 0, PYTORCH_RAM)
+        found.append(Row("recognizer", shape.name, recognizer.precision, need, basis))
+    else:
+        found.append(Row("recognizer", recognizer.provider, "", small, "an allowance"))
+    size = _size(chat.model)
+    if size > 64 * MIB:
+        need, basis = Need(weights=size, context=SMALL_RAM), "the size of its file"
+    else:
+        llm, basis = chat_shape(chat.model)
+        need = host_need(llm, llm_settings(config)) + small
+    found.append(Row("chat", chat.model.name, f"{chat.context_tokens} tokens", need, basis))
+    if isinstance(synthesizer, XttsConfig):
+        voice, basis = _synthesizer_shape(synthesizer.model)
+        need = estimate_synthesizer(voice, synthesizer.precision)
+        need = Need(need.weights, need.kv, 0, PYTORCH_RAM)
+        found.append(Row("synthesizer", voice.name, synthesizer.precision, need, basis))
+    else:
+        found.append(Row("synthesizer", synthesizer.provider, "", small, "an allowance"))
+    return tuple(found)
