@@ -4,19 +4,42 @@ import math
 
 import pytest
 
-from voicebot_local.providers.asr.nemo_decode import Token, confidence, words
+from voicebot_local.providers.asr.nemo_decode import Spelling, Token
 from voicebot_local.providers.base import Word
 
 PIECES = ("▁stop", "▁the", "▁mu", "s", "ic", "▁")
 
 
+def text(ids):
+    return "".join(PIECES[i] for i in ids).replace("▁", " ")
+
+
+def spelling(*frames_and_pieces):
+    said = Spelling(PIECES.__getitem__, text)
+    for frame, piece in frames_and_pieces:
+        said.add([Token(PIECES.index(piece), frame, 0.0)])
+    return said
+
+
 def spelled(*frames_and_pieces, length_s=10.0):
-    tokens = [Token(PIECES.index(piece), frame, 0.0) for frame, piece in frames_and_pieces]
+    return spelling(*frames_and_pieces).words(0.08, length_s)
 
-    def text(ids):
-        return "".join(PIECES[i] for i in ids).replace("▁", " ")
 
-    return words(tokens, PIECES.__getitem__, text, 0.08, length_s)
+def test_the_text_grows_with_every_piece():
+    said = Spelling(PIECES.__getitem__, text)
+    texts = [said.text]
+    for piece in ("▁stop", "▁", "▁the", "▁mu", "s", "ic"):
+        said.add([Token(PIECES.index(piece), 0, 0.0)])
+        texts.append(said.text)
+    assert texts == [
+        "",
+        "stop",
+        "stop",
+        "stop the",
+        "stop the mu",
+        "stop the mus",
+        "stop the music",
+    ]
 
 
 def test_pieces_join_to_words():
@@ -44,6 +67,7 @@ def test_no_word_ends_after_the_audio():
 
 
 def test_confidence_is_the_geometric_mean():
-    tokens = [Token(0, 0, math.log(0.9)), Token(1, 1, math.log(0.4))]
-    assert confidence(tokens) == pytest.approx(0.6)
-    assert confidence([]) is None
+    said = spelling()
+    assert said.confidence is None
+    said.add([Token(0, 0, math.log(0.9)), Token(1, 1, math.log(0.4))])
+    assert said.confidence == pytest.approx(0.6)

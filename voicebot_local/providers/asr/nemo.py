@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from voicebot_local.errors import ConfigError
-from voicebot_local.providers.asr.nemo_decode import Greedy, Token, confidence, words
+from voicebot_local.providers.asr.nemo_decode import Greedy, Spelling
 from voicebot_local.providers.asr.nemo_mel import MelStream, Tensor
 from voicebot_local.providers.base import (
     RECOGNIZER_RATE,
@@ -118,7 +118,7 @@ class NemoEngine:
 
         A partial transcript comes whenever the text has changed; words and confidence come with
         the final one. Device work happens within `steps("chunk")`, a chunk being `lookahead_ms`
-        and 80 ms of audio. Memory grows by the tokens only. What `steps` or `audio` raises passes
+        and 80 ms of audio. Memory grows by the words only. What `steps` or `audio` raises passes
         through and ends the utterance; the next one starts afresh.
         """
         utterance = _Utterance(self._model, self._decoder)
@@ -128,9 +128,9 @@ class NemoEngine:
             while utterance.has_chunk:
                 with steps("chunk"):
                     utterance.step()
-                if utterance.text != shown:
-                    shown = utterance.text
-                    yield Transcript(shown, is_final=False)
+                if (text := utterance.said.text) != shown:
+                    shown = text
+                    yield Transcript(text, is_final=False)
         utterance.mel.end()
         while utterance.mel.ready > 0:
             with steps("chunk"):
@@ -160,13 +160,12 @@ class _Utterance:
     """What is carried from chunk to chunk of one utterance."""
 
     def __init__(self, model: LoadedModel, decoder: Decoder) -> None:
-        self.text = ""
+        self.said = Spelling(model.piece, model.text)
         self.mel = MelStream(model.mel, model.hop, model.window)
         self._model = model
         self._kind = decoder
         self._sizes = model.chunk_sizes(first=True)
         self._old: Tensor = None
-        self._tokens: list[Token] = []
         # Made in the first step, as making them is work for the device, too.
         self._caches: list[Tensor] | None = None
         self._decoder: Greedy | None = None
@@ -189,19 +188,16 @@ class _Utterance:
             frames, self._caches = self._model.encode(
                 self._with_old(new), self._caches, self._sizes.drop, last=self.mel.at_end
             )
-            tokens = self._decoder.decode(frames) if frames.shape[2] else []
+            if frames.shape[2]:
+                self.said.add(self._decoder.decode(frames))
         self._sizes = self._model.chunk_sizes(first=False)
-        if tokens:
-            self._tokens += tokens
-            self.text = self._model.text([token.id for token in self._tokens])
 
     def final(self) -> Transcript:
-        model, length_s = self._model, self.mel.samples / RECOGNIZER_RATE
         return Transcript(
-            self.text,
+            self.said.text,
             is_final=True,
-            words=words(self._tokens, model.piece, model.text, model.frame_s, length_s),
-            confidence=confidence(self._tokens),
+            words=self.said.words(self._model.frame_s, self.mel.samples / RECOGNIZER_RATE),
+            confidence=self.said.confidence,
         )
 
     def _with_old(self, new: Tensor) -> Tensor:

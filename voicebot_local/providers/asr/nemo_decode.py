@@ -101,37 +101,61 @@ class GreedyRnnt:
         return self._joint.project_prednet(predicted), state
 
 
-def confidence(tokens: Sequence[Token]) -> float | None:
-    """The geometric mean of the tokens' probabilities, 0..1; None where there are none."""
-    if not tokens:
-        return None
-    return min(1.0, math.exp(sum(t.log_probability for t in tokens) / len(tokens)))
+class Spelling:
+    """Spells the tokens of one utterance as words, text and a confidence.
 
-
-def words(
-    tokens: Sequence[Token],
-    piece: Callable[[int], str],
-    text: Callable[[list[int]], str],
-    frame_s: float,
-    length_s: float,
-) -> tuple[Word, ...]:
-    """The words that the tokens spell, each from its first token's frame to its last one's end.
-
-    `piece` gives a token as SentencePiece writes it, `text` the text of several; frames last
-    `frame_s` seconds and the audio `length_s`. A recognizer emits a token when it is sure of it,
-    so times may be late by its lookahead, never early by more than a frame.
+    `piece` gives a token as SentencePiece writes it, `text` the text of several. Only the word
+    that is still growing is kept as tokens, so that a token costs the same after an hour.
     """
-    groups: list[list[Token]] = []
-    for token in tokens:
-        if not groups or piece(token.id).startswith(_WORD_START):
-            groups.append([])
-        groups[-1].append(token)
-    timed = (
-        Word(
-            text([token.id for token in group]).strip(),
-            min(group[0].frame * frame_s, length_s),
-            min((group[-1].frame + 1) * frame_s, length_s),
+
+    def __init__(self, piece: Callable[[int], str], text: Callable[[list[int]], str]) -> None:
+        self._piece = piece
+        self._text = text
+        self._before = ""
+        """The text of `_finished`, and the space after it."""
+        self._finished: list[tuple[str, int, int]] = []
+        """Words, each with the frame of its first and its last token."""
+        self._growing: list[Token] = []
+        self._log_probability = 0.0
+        self._count = 0
+
+    def add(self, tokens: Sequence[Token]) -> None:
+        for token in tokens:
+            if self._growing and self._piece(token.id).startswith(_WORD_START):
+                self._finish_word()
+            self._growing.append(token)
+            self._log_probability += token.log_probability
+            self._count += 1
+
+    @property
+    def text(self) -> str:
+        """All that was said."""
+        return (self._before + self._grown()).strip()
+
+    @property
+    def confidence(self) -> float | None:
+        """The geometric mean of the tokens' probabilities, 0..1; None where there are none."""
+        if not self._count:
+            return None
+        return min(1.0, math.exp(self._log_probability / self._count))
+
+    def words(self, frame_s: float, length_s: float) -> tuple[Word, ...]:
+        """All words, each from its first token's frame to its last one's end.
+
+        Frames last `frame_s` seconds and the audio `length_s`. A recognizer emits a token when
+        it is sure of it, so times may be late by a few frames, hardly ever early.
+        """
+        self._finish_word()
+        return tuple(
+            Word(word, min(first * frame_s, length_s), min((last + 1) * frame_s, length_s))
+            for word, first, last in self._finished
         )
-        for group in groups
-    )
-    return tuple(word for word in timed if word.text)
+
+    def _grown(self) -> str:
+        return self._text([token.id for token in self._growing]).strip() if self._growing else ""
+
+    def _finish_word(self) -> None:
+        if word := self._grown():
+            self._finished.append((word, self._growing[0].frame, self._growing[-1].frame))
+            self._before += word + " "
+        self._growing = []
