@@ -19,6 +19,7 @@ from voicebot_local.engines.client import EngineNotice, StepsDone
 from voicebot_local.engines.tasks import owned_tasks
 from voicebot_local.events import DeviceSteps, Entry, EventLog, Stage
 from voicebot_local.events_file import EventsFile
+from voicebot_local.gpu.planning import fitted
 from voicebot_local.gpu.queue import TENANT_OF
 from voicebot_local.gpu.supervisor import shared_device
 from voicebot_local.metrics import TurnReport, TurnReports
@@ -80,6 +81,7 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
     system_prompt(config.persona)
     card = choose_card(config.audio, options.recordings, options.pace, typed=bool(options.typed))
     require_stack(config)
+    config, plan = fitted(config)
     with ExitStack() as files:
         sinks, events = _open_files(options, card, files)
         log = EventLog(time.monotonic)
@@ -87,7 +89,8 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
         log.add_reader(TurnReports(screen.turn))
         if events is not None:
             log.add_reader(events)
-        for notice in (*options.notices, *card.notices):
+        fitting = (f"To fit in the GPU's memory: {plan.changes}.",) if plan.changes else ()
+        for notice in (*options.notices, *card.notices, *fitting):
             screen.say(notice)
         files.enter_context(screen)
         with stopping() as stop:
