@@ -2,7 +2,7 @@
 
     python -m scripts.make_fixtures.nemo_tiny [--steps N] [--out FILE]
 
-Needs the `local` extra and the `espeak-ng` command. Takes about 15 minutes of one core
+Needs the `local` extra and the `espeak-ng` command. Takes about 20 minutes of one core
 (`OMP_NUM_THREADS=1`). It knows the sentences in `asr/speech.py` and no others. What it reaches on
 voices that it was not trained on is printed by `python -m scripts.make_fixtures.asr.evaluate`.
 """
