@@ -38,12 +38,19 @@ class SessionStarted:
 
 @dataclass(frozen=True, slots=True)
 class EngineLoaded:
-    """A local engine is loaded and warm."""
+    """A local engine is loaded and warm.
+
+    Its process has taken `taken_bytes` of `memory` ("GPU" or "RAM"; "" where it is not known), and
+    `planned_bytes` were planned for it (0 where there was no plan).
+    """
 
     stage: Stage
     name: str
     device: str
     load_s: float
+    memory: str = ""
+    taken_bytes: int = 0
+    planned_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,14 @@ class EngineDied:
     name: str
     reason: str
     restarting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemoryTaken:
+    """Another program has taken `taken_bytes` since the engines were loaded; so much is free."""
+
+    taken_bytes: int
+    free_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +352,7 @@ Observation: TypeAlias = (
     SessionStarted
     | EngineLoaded
     | EngineDied
+    | GpuMemoryTaken
     | DeviceSteps
     | DeviceOverdue
     | AudioLost

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, TextIO
@@ -17,11 +18,14 @@ from voicebot_local.cards import Card, choose_card
 from voicebot_local.config import Config, require_stack, system_prompt
 from voicebot_local.engines.client import EngineNotice, StepsDone
 from voicebot_local.engines.tasks import owned_tasks
-from voicebot_local.events import DeviceSteps, Entry, EventLog, Stage
+from voicebot_local.events import DeviceSteps, EngineLoaded, Entry, EventLog
 from voicebot_local.events_file import EventsFile
-from voicebot_local.gpu.planning import fitted
+from voicebot_local.gpu.memory import nvml_memory
+from voicebot_local.gpu.plan import Plan
+from voicebot_local.gpu.planning import fitted, replanned
 from voicebot_local.gpu.queue import TENANT_OF
 from voicebot_local.gpu.supervisor import shared_device
+from voicebot_local.gpu.watch import watch
 from voicebot_local.metrics import TurnReport, TurnReports
 from voicebot_local.offline import forbid_network
 from voicebot_local.providers.registry import EngineOptions, choice, open_providers
@@ -94,7 +98,7 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
             screen.say(notice)
         files.enter_context(screen)
         with stopping() as stop:
-            anyio.run(_converse, config, options, card, sinks, log, stop)
+            anyio.run(_converse, config, plan, options, card, sinks, log, stop)
         stop.raise_if_asked()
 
 
@@ -119,14 +123,19 @@ def _open_files(
 
 async def _converse(
     config: Config,
+    plan: Plan,
     options: Options,
     card: Card,
     sinks: list[BlockSink],
     log: EventLog,
     stop: Stop,
 ) -> None:
+    planned = {row.stage: row.need.total for row in plan.rows}
+
     def on_notice(notice: EngineNotice) -> None:
         # The turn machine does not decide on these, and they come before there is a session.
+        if isinstance(notice, EngineLoaded):
+            notice = replace(notice, planned_bytes=planned.get(notice.stage, 0))
         log.append(_timed(notice, log) if isinstance(notice, StepsDone) else notice)
 
     settings = SessionSettings(
@@ -145,11 +154,17 @@ async def _converse(
                 choice(config.chat),
                 choice(config.synthesizer),
                 on_notice,
-                EngineOptions(offline=config.session.offline, broker=broker),
+                EngineOptions(
+                    offline=config.session.offline,
+                    broker=broker,
+                    replan=partial(replanned, config) if plan.device == "GPU" else None,
+                ),
             ) as providers,
         ):
             session = Session(card.card, providers, log, settings, sinks)
             async with owned_tasks() as tasks:
+                if plan.device == "GPU":
+                    tasks.start_soon(watch, nvml_memory, log.append)
                 if options.typed is not None:
                     typed = TypedTurns(options.typed)
                     log.add_reader(typed.entry)
@@ -158,12 +173,9 @@ async def _converse(
                 tasks.cancel_scope.cancel()
 
 
-TENANTS: dict[Stage, str] = {"recognizer": "asr", "chat": "llm", "synthesizer": "tts"}
-
-
 def _timed(done: StepsDone, log: EventLog) -> DeviceSteps:
     at = log.since_start
     steps = tuple(
         (kind, at(queued), at(begun), at(ended)) for kind, queued, begun, ended in done.steps
     )
-    return DeviceSteps(TENANTS[done.stage], done.process, steps)
+    return DeviceSteps(TENANT_OF[done.stage], done.process, steps)

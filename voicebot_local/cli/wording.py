@@ -9,9 +9,11 @@ from voicebot_local.events import (
     EngineDied,
     EngineLoaded,
     Event,
+    GpuMemoryTaken,
     RecordingFailed,
     StageFailed,
 )
+from voicebot_local.gpu.need import gib
 from voicebot_local.metrics import TurnReport
 
 YOU, BOT = "You", "Bot"
@@ -35,7 +37,10 @@ def device_line(loaded: EngineLoaded) -> str:
     """Where a model runs. The GPU is said loudly, and so is its absence where it matters."""
     device = "GPU" if loaded.device.startswith("cuda") else "CPU"
     detail = f" {loaded.device}" if device == "GPU" else ""
-    return f"{loaded.stage}: {loaded.name} on the {device}{detail}, ready in {loaded.load_s:.1f} s"
+    line = f"{loaded.stage}: {loaded.name} on the {device}{detail}, ready in {loaded.load_s:.1f} s"
+    if loaded.memory != "GPU":
+        return line
+    return f"{line}, {gib(loaded.taken_bytes)} taken, {gib(loaded.planned_bytes)} planned"
 
 
 def trouble_line(event: Event) -> str:
@@ -46,6 +51,8 @@ def trouble_line(event: Event) -> str:
         case EngineDied(stage=stage, name=name, reason=reason, restarting=restarting):
             after = "; it is being restarted" if restarting else ""
             return f"! The {stage} {name} ended: {reason}{after}"
+        case GpuMemoryTaken(taken_bytes=taken, free_bytes=free):
+            return f"! Another program took {gib(taken)} of the GPU's memory; {gib(free)} are free"
         case CardLost(name=name, message=message):
             return f"! {name} is gone{': ' if message else ''}{message}; waiting for its return"
         case CardBack(name=name):

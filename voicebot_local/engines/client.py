@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import anyio
 from anyio import TASK_STATUS_IGNORED, CancelScope
 from anyio.abc import TaskStatus
+from anyio.to_thread import run_sync
 
 from voicebot_local.engines import wire
 from voicebot_local.engines.connection import Call, Connection, EngineLimits
@@ -29,6 +30,7 @@ from voicebot_local.errors import (
     VoicebotError,
 )
 from voicebot_local.events import EngineDied, EngineLoaded, Stage
+from voicebot_local.gpu.memory import measured_bytes
 from voicebot_local.providers.base import EngineInfo, ProviderConfig
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,10 @@ class StepsDone:
 EngineNotice: TypeAlias = EngineLoaded | EngineDied | StepsDone
 
 
+Replan: TypeAlias = Callable[[EngineSpec], EngineSpec]
+"""How an engine that died is started again, with what memory is free now; called in a thread."""
+
+
 def _nobody(notice: EngineNotice) -> None:
     """Takes the notices where nobody wants them."""
     logger.debug("%s", notice)
@@ -93,11 +99,13 @@ class LocalEngine:
         placement: Placement = "process",
         on_notice: Callable[[EngineNotice], None] = _nobody,
         limits: EngineLimits | None = None,
+        replan: Replan | None = None,
     ) -> None:
         self.spec = spec
         self._open_link = _LINKS[placement]
         self._on_notice = on_notice
         self._limits = limits or EngineLimits()
+        self._replan = replan
         self._info: EngineInfo | None = None
         self._link: Link | None = None
         self._connection: Connection | None = None
@@ -144,6 +152,8 @@ class LocalEngine:
                 self._announce()
                 await anyio.sleep_forever()
             await anyio.sleep(_BACKOFF_S[self._deaths - 1])
+            if self._replan is not None:
+                self.spec = await run_sync(self._replan, self.spec)
 
     @asynccontextmanager
     async def call(
@@ -197,7 +207,12 @@ class LocalEngine:
                 self._info = info = await self._load(connection, link)
                 self._connection = connection
                 load_s = anyio.current_time() - began
-                self._on_notice(EngineLoaded(self.spec.stage, self.spec.name, info.device, load_s))
+                taken, memory = await self._measured()
+                self._on_notice(
+                    EngineLoaded(
+                        self.spec.stage, self.spec.name, info.device, load_s, memory, taken
+                    )
+                )
                 self._announce()
                 if first:
                     task_status.started()
@@ -208,6 +223,12 @@ class LocalEngine:
                 connection.break_off(error)
             tasks.cancel_scope.cancel()
         return error.message
+
+    async def _measured(self) -> tuple[int, str]:
+        """What the child has taken, in bytes, and of which memory."""
+        pid = self.pid
+        found = None if pid is None else await run_sync(measured_bytes, pid)
+        return found or (0, "")
 
     async def _load(self, connection: Connection, link: Link) -> EngineInfo:
         spec = self.spec

@@ -32,11 +32,14 @@ class GpuMemory:
 
 def gpu_memory() -> GpuMemory | None:
     """The first GPU that this process may use; None where there is none."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    chosen = "0" if visible is None else visible.split(",")[0].strip()
-    if not chosen or chosen == "-1":
-        return None
-    return _from_nvml(chosen) or _from_nvidia_smi(chosen)
+    chosen = _chosen()
+    return _from_nvml(chosen) or _from_nvidia_smi(chosen) if chosen else None
+
+
+def nvml_memory() -> GpuMemory | None:
+    """The same, but only where asking is cheap enough to be done again and again."""
+    chosen = _chosen()
+    return _from_nvml(chosen) if chosen else None
 
 
 def machine_memory(proc: Path = Path("/proc")) -> int | None:
@@ -59,6 +62,13 @@ def measured_bytes(pid: int, proc: Path = Path("/proc")) -> tuple[int, str] | No
                         return int(process.usedGpuMemory), "GPU"
     resident = _kib_line(proc / str(pid) / "status", "VmRSS:")
     return None if resident is None else (resident, "RAM")
+
+
+def _chosen() -> str:
+    """The number or name of the first GPU that this process may use; "" where it may use none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = "0" if visible is None else visible.split(",")[0].strip()
+    return "" if chosen == "-1" else chosen
 
 
 @contextmanager

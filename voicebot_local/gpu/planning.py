@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from voicebot_local import paths
 from voicebot_local.config import Config
-from voicebot_local.errors import OutOfMemory
+from voicebot_local.engines.client import EngineSpec
+from voicebot_local.errors import ModelError, OutOfMemory
 from voicebot_local.gpu.checkpoint import TensorEntry, Unreadable, nemo_tensors, torch_tensors
 from voicebot_local.gpu.estimate_llm import LlmSettings, LlmShape, host_need, llm_shape
 from voicebot_local.gpu.estimate_speech import (
@@ -67,7 +69,7 @@ def plan_for(config: Config, free: int | None = None) -> Plan:
     options = PlanOptions(
         on_disk=_on_disk(),
         downloadable=_downloadable(),
-        least_context=max(LEAST_CONTEXT, 2 * config.chat.max_reply_tokens),
+        least_context=_least_context(config),
     )
     return plan(engines_of(config), free, options)
 
@@ -109,6 +111,26 @@ def apply(config: Config, made: Plan) -> Config:
         update = {"precision": synthesizer.precision}
         sections["synthesizer"] = config.synthesizer.model_copy(update=update)
     return config.model_copy(update=sections)
+
+
+def replanned(config: Config, spec: EngineSpec) -> EngineSpec:
+    """`spec`, of an engine of `config` that died, as it fits in what is free now.
+
+    The other engines and the choice of models stay. Where it cannot fit, or that cannot be known,
+    it stays as it is: its load then says what is wrong.
+    """
+    memory = gpu_memory()
+    if memory is None:
+        return spec
+    section = spec.stage  # The configuration's sections are called like the stages.
+    present = config.model_copy(update={section: spec.config})
+    try:
+        engines = engines_of(present)
+    except ModelError:
+        return spec
+    alone = Engines(**{section: getattr(engines, section)})
+    made = plan(alone, memory.free, PlanOptions(least_context=_least_context(config)))
+    return replace(spec, config=getattr(apply(present, made), section))
 
 
 def engines_of(config: Config) -> Engines:
@@ -198,6 +220,11 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _least_context(config: Config) -> int:
+    """A reply may fill half of the context at the most."""
+    return max(LEAST_CONTEXT, 2 * config.chat.max_reply_tokens)
 
 
 def _on_disk() -> Alternatives:

@@ -10,7 +10,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from voicebot_local.engines.client import EngineNotice, EngineSpec, LocalEngine, Placement, running
+from voicebot_local.engines.client import (
+    EngineNotice,
+    EngineSpec,
+    LocalEngine,
+    Placement,
+    Replan,
+    running,
+)
 from voicebot_local.engines.connection import EngineLimits
 from voicebot_local.engines.faces import EngineChatModel, EngineRecognizer, EngineSynthesizer
 from voicebot_local.errors import ConfigError
@@ -84,6 +91,7 @@ class EngineOptions:
     broker: str | None = None
     placement: Placement = "process"
     limits: EngineLimits = field(default_factory=EngineLimits)
+    replan: Replan | None = None
 
 
 def local_engine(
@@ -100,7 +108,11 @@ def local_engine(
         options.broker,
     )
     return LocalEngine(
-        spec, placement=options.placement, on_notice=on_notice, limits=options.limits
+        spec,
+        placement=options.placement,
+        on_notice=on_notice,
+        limits=options.limits,
+        replan=options.replan,
     )
 
 
