@@ -48,6 +48,7 @@ if command -v flock >/dev/null; then
   flock -n 9 || { say "another set-up is running here; waiting for it"; flock 9; }
 fi
 say "setting up: $extras"
+trap 'echo; fail "stopped; run this again and it goes on from here"' INT TERM
 
 # --- Python ------------------------------------------------------------------------------------
 fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
@@ -131,7 +132,7 @@ compile_llama() { # compile_llama "CMake options"
   # pip's own cache forgets with which options a wheel was built: one cache directory per set.
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/voicebot-local/pip-$(printf '%s' "$flags" | sha | cut -c1-12)
   : >.cache/llama.log
-  say "getting $LLAMA and compiling it (once; it is kept in $cache)"
+  say "getting llama.cpp and compiling it: 2 to 10 minutes, once (it is kept in $cache)"
   CMAKE_ARGS=$flags CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)} \
     $pip install -v --cache-dir "$cache" -c constraints.txt $LLAMA 2>&1 | progress
 }
@@ -180,7 +181,7 @@ esac
 say "installing the libraries"
 $pip install $index --prefer-binary -c constraints.txt -e ".[${extras// /,}]" >.cache/pip.log 2>&1 &
 job=$!
-trap 'kill $job 2>/dev/null; exit 130' INT TERM
+trap 'kill $job 2>/dev/null; echo; fail "stopped; run this again and it goes on from here"' INT TERM
 if [ -t 1 ]; then
   while kill -0 $job 2>/dev/null; do
     printf '\r\033[K%.100s' "setup: $(tail -n 1 .cache/pip.log | tr -d '\r')"; sleep 1
