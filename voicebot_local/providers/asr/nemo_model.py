@@ -49,10 +49,11 @@ class LoadedModel:
         front_end = self.nemo.preprocessor.featurizer
         front_end.dither, front_end.pad_to = 0.0, 0
         try:
-            self.nemo.to(self.device)
+            # Halved before it is moved, or the device would have to hold both and keep the room.
             for name in ("encoder", "decoder", "joint", "ctc_decoder"):
                 if hasattr(self.nemo, name):
                     getattr(self.nemo, name).to(self.dtype)
+            self.nemo.to(self.device)
         except torch.OutOfMemoryError as error:
             size_mb = path.stat().st_size / 1e6
             raise OutOfMemory(

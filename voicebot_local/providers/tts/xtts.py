@@ -140,7 +140,7 @@ class XttsEngine:
         from voicebot_local.providers.tts.xtts_voices import find_voice
 
         config = self._config
-        self.model = load_model(self._directory, device)
+        self.model = load_model(self._directory, device, config.precision)
         """The package's `Xtts`."""
         self._language = self._check_language()
         voice = find_voice(self.model, self._directory, config.voice, cache_dir() / "xtts-voices")
@@ -152,7 +152,6 @@ class XttsEngine:
         chunks = Chunks(config.first_chunk_tokens, config.chunk_tokens)
         self._decoder: OwnDecoder | StockDecoder
         if config.decoder == "own":
-            self.model.gpt.gpt.h.to(getattr(torch, config.precision))
             self._decoder = OwnDecoder(self.model, voice, sampling, chunks)
         else:
             self._decoder = StockDecoder(self.model, voice, self._language, sampling, chunks)

@@ -57,10 +57,12 @@ class _EmptyXtts(Xtts):  # type: ignore[misc]
         return
 
 
-def load_model(directory: Path, device: str) -> Any:
-    """The model in `directory`, float32, in eval mode on `device`; an instance of `Xtts`.
+def load_model(directory: Path, device: str, precision: str = "float32") -> Any:
+    """The model in `directory`, in eval mode on `device`; an instance of `Xtts`.
 
-    Its vocoder has the weight norm folded in. Raises ModelError.
+    The blocks of its GPT are in `precision` ("float32", "float16" or "bfloat16"), the rest is
+    float32: halved before it is moved, or the device would have to hold both. Its
+    vocoder has the weight norm folded in. Raises ModelError.
     """
     if not directory.is_dir():
         raise ModelError(f"There is no XTTS model directory {directory}.", MEND)
@@ -79,6 +81,7 @@ def load_model(directory: Path, device: str) -> Any:
     model.float().requires_grad_(False)
     model.eval()  # sets up what `inference` needs, too; returns nothing
     fold_weight_norm(model.hifigan_decoder.waveform_decoder)
+    model.gpt.gpt.h.to(getattr(torch, precision))
     return model.to(device)
 
 
