@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicebot_local.gpu.arbiter import Arbiter, Grant, Kill, Order, Overdue, Revoke
+from voicebot_local.gpu.arbiter import QUANTUM_S, Arbiter, Grant, Kill, Order, Overdue, Rest, Revoke
 from voicebot_local.gpu.queue import LONGEST_WAIT_S, TENANTS, Outlook, Request
 
 LIMIT_S, KILL_S = 0.5, 2.0
@@ -56,6 +56,10 @@ class World:
                 case Revoke():
                     assert client.holds
                     client.revoked = True
+                case Rest():
+                    assert client.holds
+                    if client.stepping_until is None:
+                        self.give_back(client)
                 case Overdue():
                     self.overdue += 1
                 case Kill():
@@ -186,3 +190,14 @@ def test_a_moved_deadline_takes_the_device_away() -> None:
     arbiter.request(Request(1, "llm", 0.0), 0.0)
     assert arbiter.request(Request(2, "tts", 0.0), 0.0) == []
     assert arbiter.look_ahead(0, Outlook(audio_until=2.0, text_until=9.0), 0.1) == [Revoke(1)]
+
+
+def test_a_holder_with_less_slack_is_only_asked_whether_it_idles() -> None:
+    arbiter = Arbiter(LIMIT_S, KILL_S)
+    arbiter.look_ahead(0, Outlook(audio_until=None, text_until=9.0), 0.0)
+    arbiter.request(Request(1, "tts", 0.0), 0.0)
+    assert arbiter.request(Request(2, "llm", 0.0), 0.0) == []
+    for asked in (1, 2, 3):
+        assert arbiter.wakes_at() == asked * QUANTUM_S
+        assert arbiter.tick(asked * QUANTUM_S) == [Rest(1)]
+    assert arbiter.release(1, 0.2) == [Grant(2)]

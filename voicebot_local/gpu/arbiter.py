@@ -13,7 +13,7 @@ from typing import TypeAlias
 from voicebot_local.gpu.queue import GpuQueue, Outlook, Policy, Request
 
 QUANTUM_S = 0.05
-"""The longest that a holder keeps the device while anybody waits, in case it only idles (s)."""
+"""How often a holder is asked whether it only idles, while anybody waits (s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,13 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Revoke:
     """The client gives the device back after its present step."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The client gives the device back at once if it is between two steps, else not at all."""
 
     client: int
 
@@ -46,13 +53,14 @@ class Kill:
     after_s: float
 
 
-Order: TypeAlias = Grant | Revoke | Overdue | Kill
+Order: TypeAlias = Grant | Revoke | Rest | Overdue | Kill
 
 
 @dataclass(slots=True)
 class _Holder:
     request: Request
-    since: float
+    asked: float
+    """When it got the device, or was last asked whether it idles."""
     revoked: float | None = None
     reported: bool = False
     killed: bool = False
@@ -62,9 +70,9 @@ class Arbiter:
     """Gives the device to one client at a time.
 
     A holder that nobody competes with is left alone for as long as it likes. It is asked to give
-    the device back when somebody with less slack waits, or anybody and its quantum is used up. It
-    then has `limit_s` for the step that it is in before that is reported, and `kill_s` before its
-    process is killed: a step is short, so it has hung.
+    the device back when somebody with less slack waits, and now and then to do so if it idles while
+    anybody does. Asked for the device, it has `limit_s` for the step that it is in before that is
+    reported, and `kill_s` before its process is killed: a step is short, so it has hung.
     """
 
     def __init__(self, limit_s: float, kill_s: float, policy: Policy = "slack") -> None:
@@ -120,7 +128,7 @@ class Arbiter:
         if holder is None or not self._queue.urgent or holder.killed:
             return None
         if holder.revoked is None:
-            return holder.since + QUANTUM_S
+            return holder.asked + QUANTUM_S
         return holder.revoked + (self._kill_s if holder.reported else self._limit_s)
 
     def _decide(self, now: float) -> list[Order]:
@@ -128,11 +136,14 @@ class Arbiter:
         if holder is None:
             return self._grant(now)
         if holder.revoked is None:
-            used_up = self._queue.urgent and now - holder.since >= QUANTUM_S
-            if not used_up and not self._queue.yields(holder.request, now):
-                return []
-            holder.revoked = now
-            return [Revoke(holder.request.client)]
+            if self._queue.yields(holder.request, now):
+                holder.revoked = now
+                return [Revoke(holder.request.client)]
+            if self._queue.urgent and now - holder.asked >= QUANTUM_S:
+                # One that computes keeps the device: whoever waits has more slack.
+                holder.asked = now
+                return [Rest(holder.request.client)]
+            return []
         after_s = now - holder.revoked
         if after_s >= self._kill_s and not holder.killed:
             holder.killed = True

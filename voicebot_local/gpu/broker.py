@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import cast
 
-from voicebot_local.gpu.arbiter import Arbiter, Grant, Kill, Order, Overdue, Revoke
+from voicebot_local.gpu.arbiter import Arbiter, Grant, Kill, Order, Overdue, Rest, Revoke
 from voicebot_local.gpu.queue import TENANTS, Outlook, Policy, Request, Tenant
 from voicebot_local.gpu.wire import Kind, Record, RecordReader, optional
 
@@ -131,6 +131,8 @@ class Broker:
                     self._send(client, Record(Kind.GRANT, number=client.asked))
                 case Revoke():
                     self._send(client, Record(Kind.REVOKE))
+                case Rest():
+                    self._send(client, Record(Kind.REVOKE, flag=1))
                 case Overdue():
                     self._tell_sessions(Kind.OVERDUE, client, order.after_s)
                 case Kill():

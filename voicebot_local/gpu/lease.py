@@ -133,6 +133,8 @@ class DeviceLease:
             for record in reader.feed(data):
                 if record.kind is Kind.GRANT:
                     self._on_grant(record.number)
+                elif record.kind is Kind.REVOKE and record.flag:
+                    self._rest_if_idle()
                 elif record.kind is Kind.REVOKE:
                     self._on_revoke()
             self._gone = self._gone or not data
@@ -153,3 +155,10 @@ class DeviceLease:
         with self._stepping:
             if self._held and self._revoked:
                 self._give_back()
+
+    def _rest_if_idle(self) -> None:
+        if self._wanted or not self._stepping.acquire(blocking=False):
+            return
+        if self._held:
+            self._give_back()
+        self._stepping.release()

@@ -30,7 +30,7 @@ class Kind(IntEnum):
     GRANT = 6
     """Broker: the device is yours, as request `number` asked."""
     REVOKE = 7
-    """Broker: give it back after this step."""
+    """Broker: give it back after this step; `flag` 1: only if no step is being done."""
     OVERDUE = 8
     """Broker, to sessions: `flag` tenant and `number` process do not give it back since `x` s."""
     KILLED = 9
