@@ -1,0 +1,26 @@
+"""Starter engines that are killed in mid-turn: that turn fails aloud, the next one works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from scripts.make_fixtures.spoken import spoken
+from tests.cli.program import check_death, check_log, inputs, kill_in_mid_turn, watched
+from voicebot_local.events import Stage
+
+
+@pytest.mark.parametrize("stage", ["recognizer", "chat", "synthesizer"])
+def test_a_killed_engine_costs_one_turn(tmp_path: Path, stage: Stage) -> None:
+    joke = tmp_path / "joke.wav"
+    soundfile.write(joke, spoken("tell me a joke", "en-us", 16_000), 16_000)
+    arguments = ("--backend", "starter", "--pace", "fast", *inputs(joke, joke, joke))
+    with watched(tmp_path / "e.jsonl", *arguments) as run:
+        kill_in_mid_turn(run, stage, turn=2)
+        done = run.finish()
+    assert done.code == 0, done.said
+    assert [turn["failed"] for turn in done.turns] == [False, True, False]
+    check_death(run.entries, done, stage, turn=2)
+    check_log(run.entries)
