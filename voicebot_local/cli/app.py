@@ -9,6 +9,8 @@ import typer
 from voicebot_local import __version__
 from voicebot_local.cli.plan import plan
 from voicebot_local.cli.run import run
+from voicebot_local.cli.simulate import simulate
+from voicebot_local.cli.trace import trace
 
 app = typer.Typer(
     add_completion=False,
@@ -18,6 +20,8 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(plan)
+app.command()(trace)
+app.command()(simulate)
 
 
 def _version(wanted: bool) -> None:

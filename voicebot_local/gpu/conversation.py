@@ -42,11 +42,12 @@ class Costs:
 
 @dataclass(slots=True)
 class Measured:
-    """What one conversation met with (s)."""
+    """What conversations met with (s). `stalled_turns` have a gap in their reply or several."""
 
     first_audio_s: list[float] = field(default_factory=list)
     asr_delay_s: list[float] = field(default_factory=list)
     underrun_s: list[float] = field(default_factory=list)
+    stalled_turns: int = 0
 
 
 class Conversation:
@@ -62,7 +63,6 @@ class Conversation:
         self._costs = costs
         self._measured = measured
         self._dice = random.Random(seed)  # noqa: S311 (the same users for every policy)
-        self._prompt_tokens = 400
         self._begin_turn(self._dice.uniform(0, 3))
 
     def _begin_turn(self, now: float) -> None:
@@ -72,11 +72,9 @@ class Conversation:
         self._chunks = math.ceil((self._speech_to - now) / ASR_CHUNK_S)
         self._over_at = self._speech_to + 0.3
         new_tokens = 30 + round((self._speech_to - now) * 4)
-        self._prompt_tokens += new_tokens
         self._slices_left = math.ceil(new_tokens / PREFILL_SLICE)
         self._reply_tokens = self._dice.randint(30, 90)
         self._text = 0
-        self._text_at: dict[int, float] = {}
         self._spoken_clauses = 0
         self._clause_tokens_left = 0
         self._unvoiced = 0
@@ -190,6 +188,7 @@ class Conversation:
         elif now > self._heard_until():
             late_s = now - self._heard_until()
             self._measured.underrun_s.append(late_s)
+            self._measured.stalled_turns += not self._stalled_s
             self._stalled_s += late_s
         self._made_s += self._unvoiced * TTS_TOKEN_S
         self._unvoiced = 0

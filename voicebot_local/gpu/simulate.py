@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from voicebot_local.gpu.arbiter import Arbiter, Grant, Order, Revoke
@@ -17,25 +18,38 @@ from voicebot_local.gpu.queue import TENANTS, Outlook, Policy, Request
 
 NEVER_S = 1e9
 """Time limits of steps do not matter where steps have their stated cost."""
+GOOD_FIRST_AUDIO_S = 0.5
+"""A card holds a conversation well while 95 % of replies are heard this soon (s)..."""
+GOOD_STALLED_SHARE = 0.01
+"""...and a smaller share than this of them has a gap."""
+MOST_CONVERSATIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What `conversations` at once met with under `policy`; times in seconds.
 
-    `underruns` counts gaps inside replies, `underrun_s` is their length in all; `busy` is the share
-    of time in which the device computed.
+    `turns` were answered, `stalled_turns` of them with gaps in the reply; `underruns` counts the
+    gaps, `underrun_s` is their length in all. The device computed for the share `busy` of the time.
     """
 
     policy: Policy
     conversations: int
     turns: int
+    stalled_turns: int
     first_audio_p50_s: float
     first_audio_p95_s: float
     underruns: int
     underrun_s: float
     asr_delay_p95_s: float
     busy: float
+
+    @property
+    def is_good(self) -> bool:
+        """Nobody notices that others talk to the same card."""
+        return self.first_audio_p95_s <= GOOD_FIRST_AUDIO_S and (
+            self.stalled_turns < GOOD_STALLED_SHARE * self.turns or not self.stalled_turns
+        )
 
 
 class _Seat:
@@ -147,6 +161,7 @@ def simulate(
         policy,
         conversations,
         len(measured.first_audio_s),
+        measured.stalled_turns,
         percentile(measured.first_audio_s, 50),
         percentile(measured.first_audio_s, 95),
         len(measured.underrun_s),
@@ -154,6 +169,17 @@ def simulate(
         percentile(measured.asr_delay_s, 95),
         card.busy_s / seconds,
     )
+
+
+def conversations_held(run: Callable[[int], Outcome]) -> int:
+    """How many conversations a card holds well: the most before the first number that is too many.
+
+    `run` simulates so many.
+    """
+    for number in range(1, MOST_CONVERSATIONS + 1):
+        if not run(number).is_good:
+            return number - 1
+    return MOST_CONVERSATIONS
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -13,6 +13,7 @@ The numbers of the rules are those of the documentation:
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,6 +29,19 @@ from voicebot_local.events import (
     SpeechProduced,
     TurnCommitted,
 )
+
+RULES = {
+    1: "chat model and synthesizer never compute at once",
+    2: "every step is within its limit",
+    3: "a recognizer waits for one step of others at most",
+    4: "no more is played than was made",
+    5: "nothing of a stopped reply is played",
+    6: "nothing is audible before its turn is committed",
+    7: "what is loaded fits in the memory that was free",
+}
+NO_STEPS = "no such steps in the log"
+NO_SOUND = "nothing was played"
+NO_PLAN = "no GPU"
 
 STEP_LIMIT_S = 1.0
 """A step that takes longer has hung or is far too big; on a CPU as well (s)."""
@@ -80,6 +94,17 @@ class Report:
     waits: dict[str, Waits] = field(default_factory=dict)
     longest: dict[str, Step] = field(default_factory=dict)
     underruns: list[tuple[float, int, str]] = field(default_factory=list)
+    played: bool = False
+
+    def unmeasured(self, rule: int) -> str | None:
+        """Why the log says nothing about `rule`; None where it does."""
+        if rule == 7:
+            return NO_PLAN
+        if rule >= 4:
+            return None if self.played else NO_SOUND
+        needed = {1: ("llm", "tts"), 2: (), 3: ("asr",)}[rule]
+        measured = self.steps and all(tenant in self.waits for tenant in needed)
+        return None if measured else NO_STEPS
 
 
 def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Report:
@@ -97,6 +122,8 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
                 report.steps += [
                     Step(event.tenant, event.process, *values) for values in event.steps
                 ]
+            case PlayoutStarted():
+                report.played = True
             case PlayoutUnderrun():
                 gaps.append((entry.at, event.samples))
             case TurnCommitted():
@@ -178,11 +205,12 @@ def _check_steps(report: Report, limit_s: float) -> None:
 
 
 def _check_recognizer(report: Report, by_tenant: dict[str, list[Step]]) -> None:
-    others = [step for step in report.steps if step.tenant != "asr"]
+    begins = [step.started for step in report.steps if step.tenant != "asr"]
     for step in by_tenant["asr"]:
-        begun = [o for o in others if step.queued + HAND_OVER_S < o.started < step.started]
-        if begun:
-            text = f"a recognizer chunk waited while {len(begun)} more step(s) of others began"
+        since = bisect_right(begins, step.queued + HAND_OVER_S)
+        begun = bisect_left(begins, step.started) - since
+        if begun > 0:
+            text = f"a recognizer chunk waited while {begun} more step(s) of others began"
             report.violations.append(Violation(3, step.queued, text))
 
 
