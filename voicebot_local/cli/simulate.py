@@ -166,7 +166,7 @@ def _show(
     )
     table.add_column("talks", justify="right")
     table.add_column("policy", no_wrap=True)
-    for name in ("heard p50", "p95", "with gaps", "silence", "asr p95"):
+    for name in ("p50", "p95", "gaps in", "silence", "asr p95"):
         table.add_column(name, justify="right")
     table.add_column("busy", justify="right")
     for outcome in sorted(outcomes, key=lambda outcome: outcome.conversations):
