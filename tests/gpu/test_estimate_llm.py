@@ -183,6 +183,9 @@ def test_what_cuda_adds(full_size: dict[str, Path]) -> None:
     need = estimate_llm(shape, settings)
     assert need.context == CONTEXT_BYTES
     assert need.compute == compute_bytes(shape, settings) + SCRATCH_BYTES
+    quantized = estimate_llm(shape, replace(settings, kv_type="q8_0"))
+    # Keys and values of one layer, 4,096 tokens by 8 heads by 128, in f16.
+    assert quantized.compute == need.compute + 2 * 4096 * 8 * 128 * 2
 
 
 def test_a_file_that_llama_cpp_cannot_read_has_no_dry_run(tmp_path: Path) -> None:

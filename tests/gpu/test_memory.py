@@ -81,8 +81,10 @@ def test_no_driver_is_no_gpu() -> None:
 
 @pytest.mark.parametrize(
     ("visible", "found"),
-    [(None, True), ("0", True), ("0,1", True), ("GPU-1", True), ("", False), ("-1", False)]
-    + [("3", False), ("GPU-2", False)],
+    [
+        *((name, True) for name in (None, "0", "0,1", "GPU-1")),
+        *((name, False) for name in ("", "-1", "3", "GPU-2")),
+    ],
 )
 def test_the_first_gpu_that_may_be_used(
     nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch, visible: str | None, found: bool
@@ -123,6 +125,14 @@ def test_what_a_process_has_taken(nvml: FakeNvml, tmp_path: Path) -> None:
     (tmp_path / "8").mkdir()
     (tmp_path / "8" / "status").write_text("Name:\tx\nVmRSS:\t   2048 kB\n")
     assert measured_bytes(8, tmp_path) == (2 * MIB, "RAM")
+    assert measured_bytes(9, tmp_path) is None
+
+
+def test_a_driver_that_lists_no_processes(nvml: FakeNvml, tmp_path: Path) -> None:
+    def refuses(_: str) -> None:
+        raise FakeNvml.NVMLError
+
+    nvml.nvmlDeviceGetComputeRunningProcesses = refuses
     assert measured_bytes(9, tmp_path) is None
 
 

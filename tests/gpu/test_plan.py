@@ -1,4 +1,4 @@
-"""The plan of the memory: the ladder on cards of many sizes, and what it makes of a configuration."""
+"""The plan of the memory: the ladder on many sizes of cards, and the configuration it makes."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_a_gpu_that_is_too_small_is_refused_with_the_table(monkeypatch: pytest.M
     monkeypatch.setattr(planning, "gpu_memory", lambda: memory)
     with pytest.raises(OutOfMemory) as raised:
         fitted(profile("local"))
-    assert "12.38 GiB of the GPU's memory" in raised.value.message
+    assert "12.42 GiB of the GPU's memory" in raised.value.message
     assert "smaller context, quantized KV" in raised.value.message
     assert "Llama-3.2-3B" in raised.value.mend
 

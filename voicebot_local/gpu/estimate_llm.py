@@ -136,7 +136,7 @@ def estimate_llm(shape: LlmShape, settings: LlmSettings) -> Need:
     return Need(
         weights=sum(shape.layer_bytes[first:]) + shape.output_bytes,
         kv=shape.kv_bytes(settings, first),
-        compute=compute + SCRATCH_BYTES,
+        compute=compute + SCRATCH_BYTES + _unpacked(shape, settings),
         context=CONTEXT_BYTES,
     )
 
@@ -166,6 +166,14 @@ def compute_bytes(shape: LlmShape, settings: LlmSettings) -> int:
     attention = rows * _FLOAT * (3 * width + 2 * query + 2 * kv) + mask + scores
     output = _FLOAT * (shape.vocab + 2 * width)
     return max(ffn, attention, output)
+
+
+def _unpacked(shape: LlmShape, settings: LlmSettings) -> int:
+    """A quantized cache of one layer in f16: CUDA's attention over several tokens unpacks it."""
+    if settings.kv_type == "f16":
+        return 0
+    heads = max(shape.kv_heads, default=0)
+    return 2 * settings.context_tokens * heads * (shape.key_length + shape.value_length)
 
 
 def _layer(tensor: Tensor) -> int | None:

@@ -48,13 +48,18 @@ _UNUSED = (
 
 @dataclass(frozen=True, slots=True)
 class RecognizerShape:
-    """A FastConformer: its numbers, and the sizes of what it remembers between chunks."""
+    """A FastConformer: its numbers, and the sizes of what it remembers between chunks.
+
+    `positions`: of its table of relative positions, which is computed, not stored; NeMo makes it
+    for 5,000 frames to each side unless the model says otherwise.
+    """
 
     name: str
     weights: int
     layers: int
     width: int
     kernel: int
+    positions: int = 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def synthesizer_shape(tensors: Mapping[str, TensorEntry], name: str) -> Synthesi
 
 def estimate_recognizer(shape: RecognizerShape, precision: Precision) -> Need:
     each = _BYTES[precision]
-    weights = shape.weights * each
+    weights = (shape.weights + shape.positions * shape.width) * each
     # Attention's look-back and the convolution's; the step makes new ones beside the old ones.
     caches = 2 * shape.layers * shape.width * (LEFT_FRAMES + shape.kernel - 1) * each
     return Need(

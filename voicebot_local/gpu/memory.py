@@ -53,13 +53,8 @@ def measured_bytes(pid: int, proc: Path = Path("/proc")) -> tuple[int, str] | No
     Of the GPU where the driver lists the process there, which it does not inside some containers;
     else of the machine. None where the process is gone or the system does not tell.
     """
-    with _nvml() as nvml:
-        if nvml is not None:
-            for number in range(nvml.nvmlDeviceGetCount()):
-                handle = nvml.nvmlDeviceGetHandleByIndex(number)
-                for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle):
-                    if process.pid == pid and process.usedGpuMemory:
-                        return int(process.usedGpuMemory), "GPU"
+    if taken := _taken_of_gpus(pid):
+        return taken, "GPU"
     resident = _kib_line(proc / str(pid) / "status", "VmRSS:")
     return None if resident is None else (resident, "RAM")
 
@@ -73,7 +68,7 @@ def _chosen() -> str:
 
 @contextmanager
 def _nvml() -> Iterator[Any]:
-    """NVIDIA's library for the block, or None. What it raises in the block ends it quietly."""
+    """NVIDIA's library for the block, or None where it is not installed or finds no driver."""
     try:
         nvml = importlib.import_module("pynvml")
     except ImportError:
@@ -88,6 +83,23 @@ def _nvml() -> Iterator[Any]:
         yield nvml
     finally:
         nvml.nvmlShutdown()
+
+
+def _taken_of_gpus(pid: int) -> int:
+    """Bytes that the process has of all GPUs together, as far as the driver tells."""
+    with _nvml() as nvml:
+        if nvml is None:
+            return 0
+        taken = 0
+        try:
+            for number in range(nvml.nvmlDeviceGetCount()):
+                handle = nvml.nvmlDeviceGetHandleByIndex(number)
+                for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle):
+                    if process.pid == pid:
+                        taken += process.usedGpuMemory or 0
+        except nvml.NVMLError:
+            return 0
+        return taken
 
 
 def _from_nvml(chosen: str) -> GpuMemory | None:

@@ -40,6 +40,7 @@ from voicebot_local.gpu.plan_text import memory_name, plan_text
 from voicebot_local.gpu.shapes import known_chat, known_recognizers, known_synthesizers
 from voicebot_local.providers.asr.nemo import NemoConfig
 from voicebot_local.providers.llm.gguf_header import read_header
+from voicebot_local.providers.llm.llama_cpp import LlamaCppConfig
 from voicebot_local.providers.tts.xtts import XttsConfig
 
 LEAST_CONTEXT = 2048
@@ -47,6 +48,10 @@ PYTORCH_RAM = 700 * MIB
 """Of a process that has imported NeMo, measured: 670 MB resident."""
 SMALL_RAM = 100 * MIB
 """Of a process with Python, numpy and a small engine."""
+
+_QUICKLY_READ = 64 * MIB
+_SMALL = ("pocketsphinx", "espeak")
+"""Engines that take little, and nothing of a GPU."""
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 _PUBLISHED = "published sizes; the file is not here"
@@ -92,7 +97,8 @@ def apply(config: Config, made: Plan) -> Config:
     if made.device == "CPU" or not made.fits:
         return config
     sections: dict[str, Any] = {}
-    if chat := made.engines.chat:
+    chat = made.engines.chat
+    if chat and isinstance(config.chat, LlamaCppConfig):
         settings = chat.settings
         found = {
             "context_tokens": settings.context_tokens,
@@ -136,9 +142,9 @@ def replanned(config: Config, spec: EngineSpec) -> EngineSpec:
 def engines_of(config: Config) -> Engines:
     """What of `config` uses a GPU, as it is asked for."""
     chat: Chat | None = None
-    if config.chat.gpu_layers:
+    if isinstance(config.chat, LlamaCppConfig) and config.chat.gpu_layers:
         shape, basis = chat_shape(config.chat.model)
-        chat = Chat(shape, llm_settings(config), basis)
+        chat = Chat(shape, llm_settings(config.chat), basis)
     recognizer: Recognizer | None = None
     if isinstance(config.recognizer, NemoConfig) and config.recognizer.device != "cpu":
         found, basis = _recognizer_shape(config.recognizer.model)
@@ -151,8 +157,7 @@ def engines_of(config: Config) -> Engines:
     return Engines(chat, recognizer, synthesizer)
 
 
-def llm_settings(config: Config) -> LlmSettings:
-    chat = config.chat
+def llm_settings(chat: LlamaCppConfig) -> LlmSettings:
     return LlmSettings(
         chat.context_tokens,
         chat.kv_type,
@@ -224,7 +229,9 @@ def _size(path: Path) -> int:
 
 def _least_context(config: Config) -> int:
     """A reply may fill half of the context at the most."""
-    return max(LEAST_CONTEXT, 2 * config.chat.max_reply_tokens)
+    chat = config.chat
+    reply = chat.max_reply_tokens if isinstance(chat, LlamaCppConfig) else 0
+    return max(LEAST_CONTEXT, 2 * reply)
 
 
 def _on_disk() -> Alternatives:
@@ -267,27 +274,29 @@ def _processor_plan(config: Config) -> Plan:
 def _processor_rows(config: Config) -> tuple[Row, ...]:
     """From the sizes of the files where these are large: reading them all would delay the start."""
     found: list[Row] = []
-    small = Need(context=SMALL_RAM)
-    recognizer, synthesizer, chat = config.recognizer, config.synthesizer, config.chat
+    recognizer, chat, synthesizer = config.recognizer, config.chat, config.synthesizer
     if isinstance(recognizer, NemoConfig):
         shape, basis = _recognizer_shape(recognizer.model)
-        need = estimate_recognizer(shape, recognizer.precision)
-        need = Need(need.weights, need.kv, 0, PYTORCH_RAM)
+        need = _on_processor(estimate_recognizer(shape, recognizer.precision))
         found.append(Row("recognizer", shape.name, recognizer.precision, need, basis))
-    else:
-        found.append(Row("recognizer", recognizer.provider, "", small, "an allowance"))
-    size = _size(chat.model)
-    if size > 64 * MIB:
-        need, basis = Need(weights=size, context=SMALL_RAM), "the size of its file"
-    else:
-        llm, basis = chat_shape(chat.model)
-        need = host_need(llm, llm_settings(config)) + small
-    found.append(Row("chat", chat.model.name, f"{chat.context_tokens} tokens", need, basis))
+    if isinstance(chat, LlamaCppConfig):
+        size = _size(chat.model)
+        need, basis = Need(weights=size), "the size of its file"
+        if size <= _QUICKLY_READ:
+            llm, basis = chat_shape(chat.model)
+            need = host_need(llm, llm_settings(chat))
+        need += Need(context=SMALL_RAM)
+        found.append(Row("chat", chat.model.name, f"{chat.context_tokens} tokens", need, basis))
     if isinstance(synthesizer, XttsConfig):
         voice, basis = _synthesizer_shape(synthesizer.model)
-        need = estimate_synthesizer(voice, synthesizer.precision)
-        need = Need(need.weights, need.kv, 0, PYTORCH_RAM)
+        need = _on_processor(estimate_synthesizer(voice, synthesizer.precision))
         found.append(Row("synthesizer", voice.name, synthesizer.precision, need, basis))
-    else:
-        found.append(Row("synthesizer", synthesizer.provider, "", small, "an allowance"))
-    return tuple(found)
+    for stage, name in (("recognizer", recognizer.provider), ("synthesizer", synthesizer.provider)):
+        if name in _SMALL:
+            found.append(Row(stage, name, "", Need(context=SMALL_RAM), "an allowance"))
+    return tuple(sorted(found, key=lambda row: row.stage != "recognizer"))
+
+
+def _on_processor(need: Need) -> Need:
+    """The same without what only a GPU needs, and with PyTorch's own size."""
+    return Need(need.weights, need.kv, 0, PYTORCH_RAM)

@@ -124,7 +124,7 @@ class LlamaCppEngine:
                 kv_type=config.kv_type,
             ),
         )
-        self._warm_up()
+        self._warm_up(whole=bool(gpu))
         self.info = EngineInfo(
             device=gpu or "cpu",
             details={
@@ -224,10 +224,16 @@ class LlamaCppEngine:
         present = {message.content for message in messages}
         self._counts = {text: n for text, n in self._counts.items() if text in present}
 
-    def _warm_up(self) -> None:
-        """Read a little and forget it, so that the first reply does not pay for first times."""
+    def _warm_up(self, *, whole: bool) -> None:
+        """Read a little and forget it, so that the first reply does not pay for first times.
+
+        `whole`: read as much as a conversation can be. llama.cpp's scratch memory on a GPU grows
+        with it and ends the process where it cannot, which is better now than in a conversation.
+        """
         with closing(self._sampler()) as sampler:
             tokens = self._model.tokens(self._template.render([Message("user", "a")]))
+            if whole:
+                tokens *= -(-self._room // len(tokens))
             token = self._context.read(tokens[: self._room], lambda _: nullcontext(), sampler)
             self._context.read_next(token, lambda _: nullcontext(), sampler)
         self._context.clear()
