@@ -6,7 +6,7 @@ run:
 	@.venv/bin/voicebot-local run $(ARGS)
 
 test:
-	@scripts/setup.sh starter local dev
+	@scripts/setup.sh starter local hosted dev
 	.venv/bin/pytest $(ARGS)
 
 check:

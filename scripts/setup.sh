@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Set voicebot-local up in .venv. Safe to run again, and after an interruption.
 #
-#   scripts/setup.sh [starter] [local] [dev] [--force]        (starter, when nothing is said)
+#   scripts/setup.sh [starter] [local] [hosted] [dev] [--force]        (starter, when nothing is said)
 #
 # starter  pocketsphinx, llama.cpp, espeak-ng: no GPU and no download of models
 # local    NeMo, llama.cpp, Coqui XTTS with torch: several GB of libraries
+# hosted   the client libraries of hosted services (no account is needed to install them)
 # dev      what the tests and `make check` need
 #
 # VOICEBOT_PYTHON names the Python to use; VOICEBOT_CUDA=0 builds for the CPU although there is a GPU.
@@ -23,9 +24,9 @@ fail() { printf '%s\n' "setup: $*" >&2; exit 1; }
 force=no wanted=""
 for word in "$@"; do
   case $word in
-    starter|local|dev) wanted="$wanted $word" ;;
+    starter|local|hosted|dev) wanted="$wanted $word" ;;
     --force) force=yes ;;
-    *) fail "'$word' is unknown; say any of: starter local dev --force" ;;
+    *) fail "'$word' is unknown; say any of: starter local hosted dev --force" ;;
   esac
 done
 wanted=${wanted:- starter}

@@ -19,17 +19,23 @@ from voicebot_local import paths
 from voicebot_local.config_errors import explain
 from voicebot_local.errors import ConfigError, ModelError
 from voicebot_local.gpu.supervisor import BrokerSettings
+from voicebot_local.providers.asr.assemblyai import AssemblyAIConfig
 from voicebot_local.providers.asr.nemo import NemoConfig
 from voicebot_local.providers.asr.pocketsphinx import PocketsphinxConfig
+from voicebot_local.providers.base import ProviderConfig
+from voicebot_local.providers.hosted import HostedConfig
 from voicebot_local.providers.llm.llama_cpp import LlamaCppConfig
+from voicebot_local.providers.llm.openai import OpenAIConfig
+from voicebot_local.providers.tts.cartesia import CartesiaConfig
+from voicebot_local.providers.tts.elevenlabs import ElevenLabsConfig
 from voicebot_local.providers.tts.espeak import EspeakConfig
 from voicebot_local.providers.tts.xtts import XttsConfig
 from voicebot_local.turns.settings import TurnSettings
 
-Backend: TypeAlias = Literal["starter", "local"]
-BACKENDS = ("auto", "starter", "local")
+Backend: TypeAlias = Literal["starter", "local", "hosted"]
+BACKENDS = ("auto", "starter", "local", "hosted")
 LOCAL_PROFILES = ("local", "local-12gb")
-BACKEND_MEND = "Use --backend local, --backend starter, or leave it at auto."
+BACKEND_MEND = "Use --backend local, starter or hosted, or leave it at auto."
 
 LIBRARIES = {
     "pocketsphinx": "pocketsphinx",
@@ -37,6 +43,10 @@ LIBRARIES = {
     "llama_cpp": "llama_cpp",
     "espeak": "espeakng_loader",
     "xtts": "TTS",
+    "assemblyai": "websockets",
+    "openai": "openai",
+    "elevenlabs": "websockets",
+    "cartesia": "websockets",
 }
 """The package that each provider needs, by the name that it is imported by."""
 STARTER_NOTICE = (
@@ -81,9 +91,12 @@ class SessionConfig(Section):
 
 
 RecognizerConfig: TypeAlias = Annotated[
-    PocketsphinxConfig | NemoConfig, Field(discriminator="provider")
+    PocketsphinxConfig | NemoConfig | AssemblyAIConfig, Field(discriminator="provider")
 ]
-SynthesizerConfig: TypeAlias = Annotated[EspeakConfig | XttsConfig, Field(discriminator="provider")]
+ChatConfig: TypeAlias = Annotated[LlamaCppConfig | OpenAIConfig, Field(discriminator="provider")]
+SynthesizerConfig: TypeAlias = Annotated[
+    EspeakConfig | XttsConfig | ElevenLabsConfig | CartesiaConfig, Field(discriminator="provider")
+]
 
 
 class Config(Section):
@@ -91,7 +104,7 @@ class Config(Section):
 
     backend: Backend
     recognizer: RecognizerConfig
-    chat: LlamaCppConfig
+    chat: ChatConfig
     synthesizer: SynthesizerConfig
     turn: TurnSettings = TurnSettings()
     audio: AudioConfig = AudioConfig()
@@ -113,9 +126,10 @@ def load_config(
 ) -> Config:
     """The configuration of a session.
 
-    `backend`: "auto", "starter" or "local"; "auto" leaves the choice to `file`, and then takes
-    local where its models are. Local is the first of LOCAL_PROFILES that is complete. `flags` are
-    (flag, dotted key, value), for messages and for what they set. Raises ConfigError.
+    `backend`: "auto", "starter", "local" or "hosted"; "auto" leaves the choice to `file`, and then
+    takes local where its models are; never hosted, which has to be asked for. Local is the first
+    of LOCAL_PROFILES that is complete. `flags` are (flag, dotted key, value), for messages and for
+    what they set. Raises ConfigError.
     """
     upper: list[Layer] = []
     place = "--backend"
@@ -124,8 +138,6 @@ def load_config(
         upper.append(layer)
         if backend == "auto" and "backend" in layer.table:
             backend, place = str(layer.table["backend"]), f"{file}: backend"
-    if backend == "hosted":
-        raise ConfigError(f"{place}: this version has no hosted backend yet.", BACKEND_MEND)
     if backend not in BACKENDS:
         raise ConfigError(
             f"{place}: {backend!r} is unknown; it is one of: {', '.join(BACKENDS)}.", BACKEND_MEND
@@ -133,9 +145,8 @@ def load_config(
     for flag, key, value in flags:
         section, _, name = key.partition(".")
         upper.append(Layer(flag, {section: {name: value}}))
-    ready = (
-        [name for name in LOCAL_PROFILES if _is_ready(name, upper)] if backend != "starter" else []
-    )
+    candidates = LOCAL_PROFILES if backend in ("auto", "local") else ()
+    ready = [name for name in candidates if _is_ready(name, upper)]
     if backend == "auto":
         backend = "local" if ready else "starter"
     profile = ready[0] if ready else backend
@@ -229,8 +240,12 @@ def _paths(section: BaseModel) -> list[tuple[str, Path]]:
 
 def missing_models(config: Config) -> list[Path]:
     """The model files and directories that `config` names and that are not there."""
-    sections: list[BaseModel] = [config.recognizer, config.chat, config.synthesizer]
-    return [path for section in sections for _, path in _paths(section) if not path.exists()]
+    found = [path for section in _sections(config) for _, path in _paths(section)]
+    return [path for path in found if not path.exists()]
+
+
+def _sections(config: Config) -> tuple[ProviderConfig, ...]:
+    return (config.recognizer, config.chat, config.synthesizer)
 
 
 def missing_libraries(config: Config) -> list[str]:
@@ -241,18 +256,26 @@ def missing_libraries(config: Config) -> list[str]:
 
 
 def require_stack(config: Config) -> None:
-    """Raise ModelError where a library or a model that `config` needs is not there."""
+    """Raise ModelError where a library or a model that `config` needs is not there, ConfigError
+    where a hosted provider has no key or the session is offline."""
+    hosted = [it for it in _sections(config) if isinstance(it, HostedConfig)]
+    for section in hosted:
+        section.require(offline=config.session.offline)
     if libraries := missing_libraries(config):
+        extras = {
+            "hosted" if name in [it.provider for it in hosted] else config.backend
+            for name in libraries
+        }
         raise ModelError(
             f"What {' and '.join(libraries)} need{'s' * (len(libraries) == 1)} is not installed.",
-            f"Install it with scripts/setup.sh {config.backend}.",
+            f"Install it with scripts/setup.sh {' '.join(sorted(extras))}.",
         )
     if missing := missing_models(config):
         names = ", ".join(str(path) for path in missing)
         raise ModelError(
             f"A model is missing: {names}.",
             "Get it with scripts/download_models.sh, or use --backend starter."
-            if config.backend == "local"
+            if config.backend != "starter"
             else "It came with voicebot-local; install or check that out again.",
         )
 

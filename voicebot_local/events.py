@@ -55,7 +55,7 @@ class EngineLoaded:
 
 @dataclass(frozen=True, slots=True)
 class EngineDied:
-    """A local engine's process ended unexpectedly."""
+    """A local engine's process ended unexpectedly, or a hosted provider's connection was lost."""
 
     stage: Stage
     name: str
@@ -69,6 +69,27 @@ class GpuMemoryTaken:
 
     taken_bytes: int
     free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """What a hosted provider used in one call, for turn `turn` (0: none), and what that costs.
+
+    Only the fields that its service bills are set. `estimated`: the call was left before the
+    service could tell. `cost_usd` follows the prices of the configuration.
+    """
+
+    stage: Stage
+    provider: str
+    turn: int = 0
+    audio_s: float = 0.0
+    connected_s: float = 0.0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    characters: int = 0
+    cost_usd: float = 0.0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +373,7 @@ Observation: TypeAlias = (
     SessionStarted
     | EngineLoaded
     | EngineDied
+    | UsageReported
     | GpuMemoryTaken
     | DeviceSteps
     | DeviceOverdue

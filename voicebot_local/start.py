@@ -18,7 +18,7 @@ from voicebot_local.cards import Card, choose_card
 from voicebot_local.config import Config, require_stack, system_prompt
 from voicebot_local.engines.client import EngineNotice, StepsDone
 from voicebot_local.engines.tasks import owned_tasks
-from voicebot_local.events import DeviceSteps, EngineLoaded, Entry, EventLog
+from voicebot_local.events import DeviceSteps, EngineLoaded, Entry, EventLog, UsageReported
 from voicebot_local.events_file import EventsFile
 from voicebot_local.gpu.memory import nvml_memory
 from voicebot_local.gpu.plan import Plan
@@ -32,6 +32,7 @@ from voicebot_local.providers.registry import EngineOptions, choice, open_provid
 from voicebot_local.session import BlockSink, Session, SessionSettings
 from voicebot_local.stopping import Stop, stopping
 from voicebot_local.typing_in import TypedTurns
+from voicebot_local.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
             screen.say(notice)
         files.enter_context(screen)
         with stopping() as stop:
-            anyio.run(_converse, config, plan, options, card, sinks, log, stop)
+            anyio.run(_converse, config, plan, options, card, sinks, log, screen, stop)
         stop.raise_if_asked()
 
 
@@ -128,14 +129,19 @@ async def _converse(
     card: Card,
     sinks: list[BlockSink],
     log: EventLog,
+    screen: Screen,
     stop: Stop,
 ) -> None:
     planned = {row.stage: row.need.total for row in plan.rows}
+    usage = Usage()
+    log.add_reader(usage)
 
     def on_notice(notice: EngineNotice) -> None:
         # The turn machine does not decide on these, and they come before there is a session.
         if isinstance(notice, EngineLoaded):
             notice = replace(notice, planned_bytes=planned.get(notice.stage, 0))
+        if isinstance(notice, UsageReported):
+            notice = usage.of_turn(notice)
         log.append(_timed(notice, log) if isinstance(notice, StepsDone) else notice)
 
     settings = SessionSettings(
@@ -171,6 +177,8 @@ async def _converse(
                     tasks.start_soon(typed.feed, session)
                 await session.run()
                 tasks.cancel_scope.cancel()
+    if summary := usage.summary():
+        screen.say(summary)
 
 
 def _timed(done: StepsDone, log: EventLog) -> DeviceSteps:

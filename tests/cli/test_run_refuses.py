@@ -84,12 +84,23 @@ def test_an_output_that_cannot_be_written(
 def test_an_unknown_backend(run: Run) -> None:
     code, said = run("run", "--backend", "clod")
     assert code == 2
-    assert "auto, starter, local" in said[0]
+    assert "auto, starter, local, hosted" in said[0]
 
 
-def test_the_hosted_backend_is_not_there_yet(run: Run) -> None:
-    code, said = run("run", "--backend", "hosted")
-    assert (code, "no hosted backend yet" in said[0]) == (2, True)
+def test_a_hosted_backend_without_a_key(
+    run: Run, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASSEMBLYAI_API_KEY", raising=False)
+    code, said = run("run", "--backend", "hosted", "--input", speech)
+    assert (code, "ASSEMBLYAI_API_KEY is not set" in said[0]) == (2, True)
+    assert "https://www.assemblyai.com/" in said[1]
+
+
+def test_a_hosted_backend_offline(run: Run, speech: Path) -> None:
+    code, said = run("run", "--backend", "hosted", "--offline", "--input", speech)
+    assert (code, "is hosted, but the session is offline" in said[0]) == (2, True)
+    assert "--no-offline" in said[1]
 
 
 def test_a_misspelt_key(run: Run, tmp_path: Path) -> None:

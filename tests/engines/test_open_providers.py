@@ -102,11 +102,13 @@ async def test_an_offline_engine_reaches_nobody() -> None:
 _TABLE = """
 import json, sys
 from voicebot_local.engines.serving import load_class
-from voicebot_local.providers.registry import LOCAL_ENGINES
+from voicebot_local.providers.registry import HOSTED, LOCAL_ENGINES
 for kind in LOCAL_ENGINES.values():
     load_class(kind.config_class), load_class(kind.engine)
-heavy = {"torch", "nemo", "TTS", "llama_cpp", "pocketsphinx", "transformers", "espeakng_loader"}
-print(json.dumps([list(LOCAL_ENGINES), sorted(heavy & set(sys.modules))]))
+for kind in HOSTED.values():
+    load_class(kind.config_class), load_class(kind.provider)
+heavy = {"openai", "websockets", "httpx2", "torch", "nemo", "TTS", "llama_cpp", "pocketsphinx", "transformers", "espeakng_loader"}
+print(json.dumps([[*LOCAL_ENGINES, *HOSTED], sorted(heavy & set(sys.modules))]))
 """
 
 
@@ -119,5 +121,6 @@ def test_the_table_is_right_and_light() -> None:
         cwd=Path(__file__).parents[2],
     )
     names, heavy = json.loads(done.stdout)
-    assert names == ["pocketsphinx", "nemo", "llama_cpp", "espeak", "xtts"]
+    local = ["pocketsphinx", "nemo", "llama_cpp", "espeak", "xtts"]
+    assert names == [*local, "assemblyai", "openai", "elevenlabs", "cartesia"]
     assert heavy == []

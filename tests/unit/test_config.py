@@ -21,7 +21,7 @@ from voicebot_local.config import (
     system_prompt,
 )
 from voicebot_local.errors import ConfigError, ModelError
-from voicebot_local.providers.registry import LOCAL_ENGINES
+from voicebot_local.providers.registry import HOSTED, LOCAL_ENGINES
 
 LOCAL = tomllib.loads((paths.configs_dir() / "local.toml").read_text())
 PROFILES = sorted(paths.configs_dir().glob("*.toml"))
@@ -151,7 +151,6 @@ def test_a_missing_library_is_told_with_the_command_that_installs_it(
         ("[turn]\nend_silence_s = 99\n", "99; it should be less than or equal to 10", "Silence"),
         ('[synthesizer]\nprovider = "espek"\n', "provider is 'espek'", "'espeak', 'xtts'"),
         ("turn = 5\n", "turn is 5, but it is a section", "[turn]"),
-        ('backend = "hosted"\n', "hosted", "--backend local"),
         ('backend = "cloud"\n', "cloud", "--backend local"),
     ],
 )
@@ -179,10 +178,9 @@ def test_files_that_cannot_be_read(tmp_path: Path, write: Any) -> None:
 
 
 def test_backends_that_there_are_not() -> None:
-    assert "no hosted backend" in refused(backend="hosted").message
     error = refused(backend="clod")
     assert "clod" in error.message
-    assert "auto, starter, local" in error.message
+    assert "auto, starter, local, hosted" in error.message
 
 
 def test_a_bad_flag_is_named_as_the_user_wrote_it() -> None:
@@ -208,4 +206,4 @@ def test_the_configuration_is_frozen() -> None:
 
 
 def test_every_provider_says_which_library_it_needs() -> None:
-    assert set(configuration.LIBRARIES) == set(LOCAL_ENGINES)
+    assert set(configuration.LIBRARIES) == set(LOCAL_ENGINES) | set(HOSTED)

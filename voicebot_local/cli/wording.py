@@ -34,7 +34,11 @@ def turn_lines(report: TurnReport, *, user: bool = True) -> list[str]:
 
 
 def device_line(loaded: EngineLoaded) -> str:
-    """Where a model runs. The GPU is said loudly, and so is its absence where it matters."""
+    """Where a model runs. The GPU is said loudly, and so is its absence where it matters; of a
+    hosted one, who hears what is said."""
+    if loaded.device.startswith("hosted: "):
+        where = loaded.device.removeprefix("hosted: ")
+        return f"{loaded.stage}: {loaded.name} at {where}, connected in {loaded.load_s:.1f} s"
     device = "GPU" if loaded.device.startswith("cuda") else "CPU"
     detail = f" {loaded.device}" if device == "GPU" else ""
     line = f"{loaded.stage}: {loaded.name} on the {device}{detail}, ready in {loaded.load_s:.1f} s"

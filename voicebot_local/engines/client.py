@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import anyio
 from anyio import TASK_STATUS_IGNORED, CancelScope
@@ -29,7 +29,7 @@ from voicebot_local.errors import (
     ProviderUnavailable,
     VoicebotError,
 )
-from voicebot_local.events import EngineDied, EngineLoaded, Stage
+from voicebot_local.events import EngineDied, EngineLoaded, Stage, UsageReported
 from voicebot_local.gpu.memory import measured_bytes
 from voicebot_local.providers.base import EngineInfo, ProviderConfig
 
@@ -72,7 +72,7 @@ class StepsDone:
     steps: list[TimedStep]
 
 
-EngineNotice: TypeAlias = EngineLoaded | EngineDied | StepsDone
+EngineNotice: TypeAlias = EngineLoaded | EngineDied | StepsDone | UsageReported
 
 
 Replan: TypeAlias = Callable[[EngineSpec], EngineSpec]
@@ -311,8 +311,15 @@ async def _pump(connection: Connection, call: Call, inputs: AsyncIterable[Input]
                 await inputs.aclose()
 
 
+class Runs(Protocol):
+    """Something that is kept alive by `run`: an engine, or a hosted provider's connection."""
+
+    async def run(self, *, task_status: TaskStatus[None] = ...) -> None:
+        """Get ready, say so with `started`, and stay so until cancelled."""
+
+
 @asynccontextmanager
-async def running(*engines: LocalEngine) -> AsyncIterator[None]:
+async def running(*engines: Runs) -> AsyncIterator[None]:
     """Load the engines side by side and keep them alive for the block.
 
     Raises the VoicebotError of the first load that fails, with all of them gone.

@@ -1,7 +1,7 @@
 """Which providers there are, and how a session's three are opened.
 
-Nothing here imports an engine's libraries: a provider is a pair of "module:Class" paths, and its
-engine is imported in its own process.
+Nothing here imports a provider's libraries: a provider is a pair of "module:Class" paths. A local
+engine is imported in its own process, a hosted one in this process when it is opened.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from voicebot_local.engines.client import (
     EngineNotice,
@@ -16,10 +17,12 @@ from voicebot_local.engines.client import (
     LocalEngine,
     Placement,
     Replan,
+    Runs,
     running,
 )
 from voicebot_local.engines.connection import EngineLimits
 from voicebot_local.engines.faces import EngineChatModel, EngineRecognizer, EngineSynthesizer
+from voicebot_local.engines.serving import load_class
 from voicebot_local.errors import ConfigError
 from voicebot_local.events import Stage
 from voicebot_local.providers.base import ChatModel, ProviderConfig, Recognizer, Synthesizer
@@ -50,32 +53,60 @@ LOCAL_ENGINES: Mapping[str, EngineKind] = {
 
 
 @dataclass(frozen=True, slots=True)
+class HostedKind:
+    """A hosted provider: what it is for, and the "module:Class" of it and of its configuration.
+
+    See `providers/hosted.py` for what such a class is.
+    """
+
+    stage: Stage
+    provider: str
+    config_class: str
+
+
+def _hosted(stage: Stage, module: str, stem: str) -> HostedKind:
+    path = f"voicebot_local.providers.{module}:{stem}"
+    roles = {"recognizer": "Recognizer", "chat": "ChatModel", "synthesizer": "Synthesizer"}
+    return HostedKind(stage, f"{path}{roles[stage]}", f"{path}Config")
+
+
+HOSTED: Mapping[str, HostedKind] = {
+    "assemblyai": _hosted("recognizer", "asr.assemblyai", "AssemblyAI"),
+    "openai": _hosted("chat", "llm.openai", "OpenAI"),
+    "elevenlabs": _hosted("synthesizer", "tts.elevenlabs", "ElevenLabs"),
+    "cartesia": _hosted("synthesizer", "tts.cartesia", "Cartesia"),
+}
+"""Likewise, those that work elsewhere and are reached over the network."""
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A provider and its configuration."""
 
     name: str
     config: ProviderConfig
-    kind: EngineKind
+    kind: EngineKind | HostedKind
 
 
 def choice(config: ProviderConfig, kind: EngineKind | None = None) -> Choice:
-    """What a configuration chooses: its `provider` names an entry of LOCAL_ENGINES.
+    """What a configuration chooses: its `provider` names an entry of LOCAL_ENGINES or HOSTED.
 
     `kind` stands in for the entry where the engine is not in the table. Raises ConfigError.
     """
     name = str(getattr(config, "provider", ""))
-    kind = kind or LOCAL_ENGINES.get(name)
-    if kind is None:
+    found = kind or LOCAL_ENGINES.get(name) or HOSTED.get(name)
+    if found is None:
         raise ConfigError(
-            f"The provider {name!r} is unknown; it is one of: {', '.join(LOCAL_ENGINES)}.",
+            f"The provider {name!r} is unknown; it is one of: "
+            f"{', '.join((*LOCAL_ENGINES, *HOSTED))}.",
             "Correct `provider` in the configuration.",
         )
-    return Choice(name, config, kind)
+    return Choice(name, config, found)
 
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """What listens, thinks and speaks in a session, loaded and ready."""
+    """What listens, thinks and speaks in a session, loaded and ready; `engines` are the local."""
 
     recognizer: Recognizer
     chat: ChatModel
@@ -97,7 +128,9 @@ class EngineOptions:
 def local_engine(
     chosen: Choice, options: EngineOptions, on_notice: Callable[[EngineNotice], None]
 ) -> LocalEngine:
+    """The engine that was chosen, not loaded yet."""
     kind = chosen.kind
+    assert isinstance(kind, EngineKind)
     spec = EngineSpec(
         kind.stage,
         chosen.name,
@@ -116,6 +149,24 @@ def local_engine(
     )
 
 
+_FACES: Mapping[Stage, Callable[[LocalEngine], Any]] = {
+    "recognizer": EngineRecognizer,
+    "chat": EngineChatModel,
+    "synthesizer": EngineSynthesizer,
+}
+
+
+def _provider(
+    chosen: Choice, options: EngineOptions, on_notice: Callable[[EngineNotice], None]
+) -> tuple[Runs, Any]:
+    """What has to run for the provider that was chosen, and the provider."""
+    if isinstance(chosen.kind, HostedKind):
+        provider = load_class(chosen.kind.provider)(chosen.config, on_notice)
+        return provider, provider
+    engine = local_engine(chosen, options, on_notice)
+    return engine, _FACES[chosen.kind.stage](engine)
+
+
 @asynccontextmanager
 async def open_providers(
     recognizer: Choice,
@@ -124,16 +175,14 @@ async def open_providers(
     on_notice: Callable[[EngineNotice], None],
     options: EngineOptions = EngineOptions(),
 ) -> AsyncIterator[Providers]:
-    """Load the three side by side, and keep them alive for the block.
+    """Load or connect the three side by side, and keep them alive for the block.
 
     Raises the VoicebotError of the first load that fails, with no process left behind.
     `on_notice` learns of every load and every death; it is called in the event loop.
     """
-    engines = [local_engine(it, options, on_notice) for it in (recognizer, chat, synthesizer)]
-    async with running(*engines):
-        yield Providers(
-            EngineRecognizer(engines[0]),
-            EngineChatModel(engines[1]),
-            EngineSynthesizer(engines[2]),
-            tuple(engines),
-        )
+    opened = [_provider(it, options, on_notice) for it in (recognizer, chat, synthesizer)]
+    runs = [run for run, _ in opened]
+    async with running(*runs):
+        hears, thinks, speaks = (provider for _, provider in opened)
+        engines = tuple(engine for engine in runs if isinstance(engine, LocalEngine))
+        yield Providers(hears, thinks, speaks, engines)

@@ -1,0 +1,73 @@
+"""What hosted synthesizers share: the clauses on their way out, the audio on its way in."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
+
+import anyio
+import numpy as np
+from anyio import CancelScope
+
+from voicebot_local.providers.base import Samples
+
+
+class Clauses:
+    """The clauses of one reply, as far as they have been sent. Empty ones make no sound."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, str]] = []
+        """Number and text of those that are to be heard."""
+        self.complete = False
+        """Whether no more will come."""
+        self._changed = anyio.Event()
+
+    @property
+    def characters(self) -> int:
+        """How many characters have been sent, which is what is billed."""
+        return sum(len(text) for _, text in self.sent)
+
+    async def audible(self, clauses: AsyncIterable[str]) -> AsyncIterator[str]:
+        """The clauses that make a sound, noted as sent when they are given."""
+        number = -1
+        try:
+            async for clause in clauses:
+                number += 1
+                if any(sign.isalnum() for sign in clause):
+                    text = " ".join(clause.split())
+                    self.sent.append((number, text))
+                    self._announce()
+                    yield text
+        finally:
+            if inspect.isasyncgen(clauses):
+                with CancelScope(shield=True):
+                    await clauses.aclose()
+        self.complete = True
+        self._announce()
+
+    async def first(self) -> bool:
+        """Wait until there is something to say; False where there will be nothing."""
+        while not self.sent and not self.complete:
+            await self._changed.wait()
+        return bool(self.sent)
+
+    def _announce(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+def samples_of(encoded: Any) -> Samples:
+    """16-bit audio in base64, as float32. Raises ValueError for anything else."""
+    if not isinstance(encoded, str):
+        raise ValueError("audio must be text in base64")
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ValueError("audio must be text in base64") from error
+    if len(raw) % 2:
+        raise ValueError("audio must be whole samples")
+    pcm = np.frombuffer(raw, "<i2")
+    return pcm.astype(np.float32) * np.float32(1 / 32768)
