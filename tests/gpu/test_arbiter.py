@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicebot_local.gpu.arbiter import QUANTUM_S, Arbiter, Grant, Kill, Order, Overdue, Rest, Revoke
-from voicebot_local.gpu.queue import LONGEST_WAIT_S, TENANTS, Outlook, Request
+from voicebot_local.gpu.queue import KEEP_S, LONGEST_WAIT_S, MARGIN_S, TENANTS, Outlook, Request
 
 LIMIT_S, KILL_S = 0.5, 2.0
 
@@ -76,7 +76,7 @@ class World:
             for client in self.clients.values():
                 if client.alive:
                     self.act(client)
-            wakes_at = self.arbiter.wakes_at()
+            wakes_at = self.arbiter.wakes_at(self.now)
             if wakes_at is not None and wakes_at <= self.now:
                 self.carry_out(self.arbiter.tick(self.now))
             if self.arbiter.waiting:
@@ -172,7 +172,7 @@ def test_a_hung_holder_is_reported_then_killed_and_the_others_go_on() -> None:
 def test_alone_nobody_is_asked_for_anything() -> None:
     arbiter = Arbiter(LIMIT_S, KILL_S)
     assert arbiter.request(Request(1, "llm", 0.0), 0.0) == [Grant(1)]
-    assert arbiter.wakes_at() is None
+    assert arbiter.wakes_at(0.0) is None
     assert arbiter.tick(100.0) == []
     assert arbiter.release(1, 100.0) == []
 
@@ -198,6 +198,16 @@ def test_a_holder_with_less_slack_is_only_asked_whether_it_idles() -> None:
     arbiter.request(Request(1, "tts", 0.0), 0.0)
     assert arbiter.request(Request(2, "llm", 0.0), 0.0) == []
     for asked in (1, 2, 3):
-        assert arbiter.wakes_at() == asked * QUANTUM_S
+        assert arbiter.wakes_at((asked - 1) * QUANTUM_S) == asked * QUANTUM_S
         assert arbiter.tick(asked * QUANTUM_S) == [Rest(1)]
     assert arbiter.release(1, 0.2) == [Grant(2)]
+
+
+def test_time_alone_may_take_the_device_away() -> None:
+    arbiter = Arbiter(LIMIT_S, KILL_S)
+    arbiter.look_ahead(0, Outlook(audio_until=0.17, text_until=None), 0.0)
+    arbiter.request(Request(1, "llm", 0.0), 0.0)
+    assert arbiter.request(Request(2, "tts", 0.0), 0.0) == []
+    due = 0.17 - MARGIN_S + KEEP_S
+    assert arbiter.wakes_at(0.0) == due
+    assert arbiter.tick(due + 0.001) == [Revoke(1)]

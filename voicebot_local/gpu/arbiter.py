@@ -122,13 +122,13 @@ class Arbiter:
         """Time has passed; see `wakes_at`."""
         return self._decide(now)
 
-    def wakes_at(self) -> float | None:
+    def wakes_at(self, now: float) -> float | None:
         """When `tick` has something to decide; None while nothing can happen by itself."""
         holder = self._holder
         if holder is None or not self._queue.urgent or holder.killed:
             return None
         if holder.revoked is None:
-            return holder.asked + QUANTUM_S
+            return min(holder.asked + QUANTUM_S, self._queue.overtakes_at(now))
         return holder.revoked + (self._kill_s if holder.reported else self._limit_s)
 
     def _decide(self, now: float) -> list[Order]:

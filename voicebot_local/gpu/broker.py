@@ -51,8 +51,9 @@ class Broker:
     def serve(self) -> None:
         """Returns when the program that started the broker is gone or closes its input."""
         while True:
-            wakes_at = self._arbiter.wakes_at()
-            timeout = None if wakes_at is None else max(0.0, wakes_at - monotonic())
+            now = monotonic()
+            wakes_at = self._arbiter.wakes_at(now)
+            timeout = None if wakes_at is None else max(0.0, wakes_at - now)
             ready = self._selector.select(timeout)
             if not ready:
                 self._carry_out(self._arbiter.tick(monotonic()))

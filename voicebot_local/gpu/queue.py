@@ -131,6 +131,16 @@ class GpuQueue:
             return self.due(first) < self.due(again) - KEEP_S
         return self._key(first, now) < self._key(again, now)
 
+    def overtakes_at(self, now: float) -> float:
+        """The next moment at which time alone may make `yields` true; infinity where it cannot."""
+        moments = [
+            moment
+            for request in self._waiting.values()
+            if not request.speculative
+            for moment in (self.due(request) + KEEP_S, request.at + LONGEST_WAIT_S)
+        ]
+        return min((moment for moment in moments if moment > now), default=math.inf)
+
     def _rank(self, request: Request, now: float) -> int:
         """Recognizers, who has waited too long, the others, speculation."""
         if request.tenant == "asr":
