@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 import anyio
 import psutil
 import pytest
 
-from tests.conformance import rows, scenarios
+from tests.conformance import hosted_rows, rows, scenarios
+from tests.conformance.hosted_rows import HostedRow
 from tests.conformance.rows import Row
 from tests.engines.xtts_fixture import tiny_xtts  # noqa: F401 - a fixture that a row asks for
+from tests.servers.script import Script
 from voicebot_local.engines.client import LocalEngine, running
 from voicebot_local.engines.faces import EngineChatModel, EngineRecognizer, EngineSynthesizer
 from voicebot_local.providers.base import ChatModel, Recognizer, Synthesizer
@@ -28,7 +31,7 @@ def _no_child_left_behind() -> None:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend(row: Row) -> str:
+def anyio_backend(row: Row | HostedRow) -> str:
     return row.backend
 
 
@@ -104,3 +107,44 @@ async def test_synthesizer(
 @_over("synthesizer", processes_only=True)
 async def test_synthesizer_killed(engine: LocalEngine, kill: Callable[[], None]) -> None:
     await scenarios.synthesizer_killed(EngineSynthesizer(engine), kill)
+
+
+@pytest.fixture(scope="module")
+async def hosted(row: HostedRow, anyio_backend: str) -> AsyncIterator[Any]:
+    """The row's provider, connected once for all scenarios."""
+    if row.missing:
+        pytest.skip(f"{row.name} needs {', '.join(row.missing)}")
+    async with row.connected(Script(pace_s=0.002)) as provider:
+        yield provider
+
+
+def _hosted(
+    chosen: list[HostedRow], over: Sequence[Callable[..., Awaitable[None]]]
+) -> Callable[[Any], Any]:
+    rows_of = pytest.mark.parametrize("row", chosen, ids=str, scope="module")
+    scenarios_of = pytest.mark.parametrize("scenario", over, ids=_named)
+    return lambda test: rows_of(scenarios_of(test))
+
+
+@_hosted(hosted_rows.RECOGNIZERS, scenarios.RECOGNIZER_SCENARIOS)
+async def test_hosted_recognizer(
+    hosted: Recognizer, scenario: Callable[[Recognizer], Awaitable[None]]
+) -> None:
+    with anyio.fail_after(100):
+        await scenario(hosted)
+
+
+@_hosted(hosted_rows.CHAT_MODELS, scenarios.CHAT_SCENARIOS)
+async def test_hosted_chat_model(
+    hosted: ChatModel, scenario: Callable[[ChatModel], Awaitable[None]]
+) -> None:
+    with anyio.fail_after(100):
+        await scenario(hosted)
+
+
+@_hosted(hosted_rows.SYNTHESIZERS, scenarios.SYNTHESIZER_SCENARIOS)
+async def test_hosted_synthesizer(
+    hosted: Synthesizer, scenario: Callable[[Synthesizer], Awaitable[None]]
+) -> None:
+    with anyio.fail_after(100):
+        await scenario(hosted)

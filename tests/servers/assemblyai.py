@@ -1,0 +1,187 @@
+"""AssemblyAI's streaming protocol (v3)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from tests.servers.script import KEY, Script
+
+RATE = 16_000
+Hears = Callable[[np.ndarray], str]
+
+
+def a_word_each_half_second(audio: np.ndarray) -> str:
+    """One made-up word for each half second that is not silent."""
+    halves = [audio[at : at + RATE // 2] for at in range(0, len(audio), RATE // 2)]
+    loud = [number for number, half in enumerate(halves) if np.abs(half).max(initial=0) > 600]
+    return " ".join(f"word{number}" for number in loud)
+
+
+class AssemblyAIServer:
+    """`hears`: what is understood of the audio (16-bit samples) of an utterance so far."""
+
+    def __init__(self, script: Script, hears: Hears = a_word_each_half_second) -> None:
+        self.script = script
+        self.hears = hears
+        self.limit_s: float | None = None
+        """Audio may be so much ahead of real time; None does not look."""
+
+    @asynccontextmanager
+    async def running(self, port: int = 0) -> AsyncIterator[str]:
+        """Serve on loopback; gives the base URL."""
+        async with serve(
+            self._session, "127.0.0.1", port, compression=None, process_request=self._admit
+        ) as server:
+            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        script = self.script
+        script.connections += 1
+        if (fault := script.fault("handshake")) is not None:
+            response = socket.respond(HTTPStatus(fault.code), fault.text)
+            for name, value in fault.headers.items():
+                response.headers[name] = value
+            return response
+        query = parse_qs(urlsplit(request.path).query)
+        assert request.path.startswith("/v3/ws?")
+        assert query["speech_model"]
+        assert query["encoding"] == ["pcm_s16le"]
+        assert query["sample_rate"] == [str(RATE)]
+        return None
+
+    async def _session(self, socket: ServerConnection) -> None:
+        script = self.script
+        script.open_now += 1
+        try:
+            assert socket.request is not None
+            if script.needs_key and socket.request.headers.get("Authorization") != KEY:
+                await socket.close(1008, "Unauthorized Connection: Missing Authorization header")
+                return
+            if await script.misbehave(script.fault("connect"), socket):
+                await socket.send(
+                    json.dumps({"type": "Begin", "id": "session-1", "expires_at": 1_900_000_000})
+                )
+                await _Session(self, socket).run()
+        except ConnectionClosed:
+            pass
+        finally:
+            script.open_now -= 1
+
+
+class _Session:
+    def __init__(self, server: AssemblyAIServer, socket: ServerConnection) -> None:
+        self._server = server
+        self._socket = socket
+        self._audio = np.zeros(0, "<i2")
+        self._start = 0
+        """Where the present turn begins in the session's audio."""
+        self._order = 0
+        self._said = ""
+        self._began = asyncio.get_running_loop().time()
+
+    async def run(self) -> None:
+        script = self._server.script
+        async for raw in self._socket:
+            if isinstance(raw, bytes):
+                if not await self._hear(raw):
+                    return
+                continue
+            message = json.loads(raw)
+            script.seen.append(message)
+            match message["type"]:
+                case "ForceEndpoint":
+                    if not await script.misbehave(script.fault("answer"), self._socket):
+                        continue
+                    await asyncio.sleep(script.first_s)
+                    await self._end_turn()
+                case "Terminate":
+                    seconds = len(self._audio) // RATE
+                    await self._socket.send(
+                        json.dumps({"type": "Termination", "audio_duration_seconds": seconds})
+                    )
+                    await self._socket.close(1000)
+                    return
+                case "KeepAlive" | "UpdateConfiguration":
+                    pass
+                case _:
+                    await self._socket.close(3006, "Invalid message type")
+                    return
+
+    async def _hear(self, raw: bytes) -> bool:
+        if len(raw) % 2 or not RATE // 20 <= len(raw) // 2 <= RATE:
+            await self._socket.close(3007, "Input duration must be between 50 and 1000 ms")
+            return False
+        self._audio = np.concatenate((self._audio, np.frombuffer(raw, "<i2")))
+        ahead = len(self._audio) / RATE - (asyncio.get_running_loop().time() - self._began)
+        if self._server.limit_s is not None and ahead > self._server.limit_s:
+            await self._socket.close(3007, "Audio transmission rate exceeded")
+            return False
+        text = self._server.hears(self._audio[self._start :])
+        if text and text != self._said:
+            self._said = text
+            if await self._server.script.misbehave(
+                self._server.script.fault("middle"), self._socket
+            ):
+                await self._socket.send(self._turn(text, ended=False))
+        return True
+
+    async def _end_turn(self) -> None:
+        text = self._server.hears(self._audio[self._start :])
+        await self._socket.send(self._turn(text, ended=True))
+        if text:
+            await self._socket.send(self._turn(text.capitalize() + ".", ended=True, formatted=True))
+        self._order += 1
+        self._start, self._said = len(self._audio), ""
+
+    def _turn(self, text: str, *, ended: bool, formatted: bool = False) -> str:
+        words = text.split()
+        begin, end = self._start * 1000 // RATE, len(self._audio) * 1000 // RATE
+        step = (end - begin) // max(1, len(words))
+        return json.dumps(
+            {
+                "type": "Turn",
+                "turn_order": self._order,
+                "turn_is_formatted": formatted,
+                "end_of_turn": ended,
+                "transcript": text,
+                "utterance": "",
+                "end_of_turn_confidence": 0.9 if ended else 0.1,
+                "words": [
+                    {
+                        "start": begin + number * step,
+                        "end": begin + (number + 1) * step,
+                        "text": word,
+                        "confidence": 0.9,
+                        "word_is_final": ended,
+                    }
+                    for number, word in enumerate(words)
+                ],
+            }
+        )
+
+
+def listed(texts: list[str]) -> Hears:
+    """Understands one of `texts` after the other, an utterance each, whatever is said."""
+    left = list(texts)
+    turns = {"last": 0}
+
+    def hears(audio: np.ndarray) -> str:
+        # A new utterance has less audio than the one before.
+        if len(audio) < turns["last"] and len(left) > 1:
+            left.pop(0)
+        turns["last"] = len(audio)
+        with suppress(IndexError):
+            words = left[0].split()
+            return " ".join(words[: max(1, len(audio) * 4 // RATE)])
+        return ""
+
+    return hears

@@ -1,0 +1,145 @@
+"""ElevenLabs' socket of several contexts."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from tests.servers.script import KEY, Script, Spoken, tone
+
+MOST_CONTEXTS = 5
+
+
+class ElevenLabsServer:
+    """Every flushed text becomes audio with the times of its characters, in pieces."""
+
+    def __init__(self, script: Script, spoken: Spoken = tone) -> None:
+        self.script = script
+        self.spoken = spoken
+
+    @asynccontextmanager
+    async def running(self, port: int = 0) -> AsyncIterator[str]:
+        """Serve on loopback; gives the base URL."""
+        async with serve(
+            self._session, "127.0.0.1", port, compression=None, process_request=self._admit
+        ) as server:
+            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        script = self.script
+        script.connections += 1
+        if (fault := script.fault("handshake")) is not None:
+            response = socket.respond(HTTPStatus(fault.code), fault.text)
+            for name, value in fault.headers.items():
+                response.headers[name] = value
+            return response
+        if script.needs_key and request.headers.get("xi-api-key") != KEY:
+            return socket.respond(HTTPStatus.UNAUTHORIZED, "no such key")
+        assert urlsplit(request.path).path.endswith("/multi-stream-input")
+        return None
+
+    async def _session(self, socket: ServerConnection) -> None:
+        self.script.open_now += 1
+        try:
+            if await self.script.misbehave(self.script.fault("connect"), socket):
+                await _Session(self, socket).run()
+        except ConnectionClosed:
+            pass
+        finally:
+            self.script.open_now -= 1
+
+
+class _Session:
+    def __init__(self, server: ElevenLabsServer, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        query = parse_qs(urlsplit(socket.request.path).query)
+        self._rate = int(query["output_format"][0].removeprefix("pcm_"))
+        self._server = server
+        self._socket = socket
+        self._contexts: dict[str, asyncio.Queue[str | None]] = {}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                async for raw in self._socket:
+                    message = json.loads(raw)
+                    self._server.script.seen.append(message)
+                    if message.get("close_socket"):
+                        await self._socket.close(1000)
+                        break
+                    if not await self._take(message, tasks):
+                        break
+            finally:
+                for queue in self._contexts.values():
+                    queue.shutdown() if hasattr(queue, "shutdown") else queue.put_nowait(None)
+
+    async def _take(self, message: dict[str, Any], tasks: asyncio.TaskGroup) -> bool:
+        name = message["context_id"]
+        if name not in self._contexts:
+            if message.get("close_context"):
+                return True
+            if len(self._contexts) >= MOST_CONTEXTS:
+                await self._socket.close(1008, "Maximum simultaneous contexts exceeded (5)")
+                return False
+            self._contexts[name] = asyncio.Queue()
+            tasks.create_task(self._speak(name, self._contexts[name]))
+        if (message.get("text") or "").strip():
+            assert message["flush"]
+            self._contexts[name].put_nowait(message["text"])
+        if message.get("close_context"):
+            self._contexts[name].put_nowait(None)
+        return True
+
+    async def _speak(self, name: str, texts: asyncio.Queue[str | None]) -> None:
+        script = self._server.script
+        first = True
+        try:
+            while (text := await texts.get()) is not None:
+                if first:
+                    await asyncio.sleep(script.first_s)
+                first = False
+                if await script.misbehave(script.fault("answer"), self._socket):
+                    await self._say(name, text)
+            await self._socket.send(json.dumps({"isFinal": True, "contextId": name}))
+        except ConnectionClosed:
+            pass
+        finally:
+            del self._contexts[name]
+
+    async def _say(self, name: str, text: str) -> None:
+        """In two pieces, cut where a word may be."""
+        script = self._server.script
+        audio = self._server.spoken(text, self._rate)
+        each = len(audio) // 2 / len(text)
+        middle = max(1, len(text) // 2)
+        for number, (begin, end) in enumerate(((0, middle), (middle, len(text)))):
+            if number and not await script.misbehave(script.fault("middle"), self._socket):
+                return
+            piece, chars = audio[2 * round(begin * each) : 2 * round(end * each)], text[begin:end]
+            ms = each / self._rate * 1000
+            alignment = {
+                "chars": list(chars),
+                "charStartTimesMs": [round(at * ms) for at in range(len(chars))],
+                "charDurationsMs": [round(ms)] * len(chars),
+            }
+            await self._socket.send(
+                json.dumps(
+                    {
+                        "audio": base64.b64encode(piece).decode(),
+                        "contextId": name,
+                        "isFinal": None,
+                        "alignment": alignment,
+                        "normalizedAlignment": alignment,
+                    }
+                )
+            )
+            await asyncio.sleep(script.pace_s)
