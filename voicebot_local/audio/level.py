@@ -19,7 +19,7 @@ AUDIBLE_DB = -45.0
 FRAME_MS = 10
 SILENCE_DB = -100.0
 """Below this there is no microphone: digital silence, which says nothing about the room."""
-FLOOR_WINDOW_MS = 10_000
+FLOOR_WINDOW_S = 10.0
 FLOOR_STRETCH_MS = 300
 FLOOR_MARGIN_DB = 10.0
 FLOOR_BELOW_PEAK_DB = 15.0
@@ -93,22 +93,32 @@ class LevelMeter:
         frames = self._frames(self._index_of(after - 1) + 1, self._index_of(before))
         return int(np.count_nonzero(frames > _power(threshold_db))) * FRAME_MS / 1000
 
-    def sounds(self, pause_s: float) -> list[tuple[int, int]]:
+    def sounds(self, pause_s: float, threshold_db: float = AUDIBLE_DB) -> list[tuple[int, int]]:
         """Start and end of every audible sound, oldest first; shorter pauses do not divide it."""
-        loud = self._loud(self._oldest, self._end, AUDIBLE_DB)
+        loud = self._loud(self._oldest, self._end, threshold_db)
         if not len(loud):
             return []
         parts = np.split(loud, np.flatnonzero(np.diff(loud) > pause_s * 1000) + 1)
         return [(self._start_of(int(part[0])), self._start_of(int(part[-1]) + 1)) for part in parts]
 
-    def threshold_db(self, before: int) -> float:
+    def quietest_db(self) -> float:
+        """Level of the quietest 300 ms that are known, in dBFS; minus infinity where all is zero,
+        or where there is less."""
+        frames = self._frames(self._oldest, self._end)
+        stretch = FLOOR_STRETCH_MS // FRAME_MS
+        if len(frames) < stretch:
+            return -math.inf
+        return _db(float(np.convolve(frames, np.ones(stretch) / stretch, "valid").min()))
+
+    def threshold_db(self, before: int, window_s: float = FLOOR_WINDOW_S) -> float:
         """What is audible in a room that is not silent: -45 dBFS, or 10 dB above its noise.
 
-        The noise is the quietest 300 ms of the 10 s before `before`, digital silence left out. It
-        lies at least 15 dB below the loudest frame there; else it is somebody speaking, not noise.
+        The noise is the quietest 300 ms of the `window_s` before `before`, digital silence left
+        out. It lies at least 15 dB below the loudest frame there; else it is somebody speaking.
         """
         end = self._index_of(before)
-        frames = self._frames(end // FRAME_MS * FRAME_MS - FLOOR_WINDOW_MS, end)
+        window_ms = math.ceil(window_s * 1000)
+        frames = self._frames(end // FRAME_MS * FRAME_MS - window_ms, end)
         stretch = FLOOR_STRETCH_MS // FRAME_MS
         if len(frames) < stretch:
             return AUDIBLE_DB

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from voicebot_local import __version__
+from voicebot_local.cli.bench import bench
+from voicebot_local.cli.compare import compare
 from voicebot_local.cli.plan import plan
 from voicebot_local.cli.run import run
 from voicebot_local.cli.simulate import simulate
@@ -22,6 +24,8 @@ app.command()(run)
 app.command()(plan)
 app.command()(trace)
 app.command()(simulate)
+app.command()(bench)
+app.command()(compare)
 
 
 def _version(wanted: bool) -> None:

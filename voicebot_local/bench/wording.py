@@ -1,0 +1,197 @@
+"""The words and numbers of a summary, line by line; the terminal and the page both show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicebot_local.bench.figures import Figure, Ratio
+from voicebot_local.bench.results import Results, StackInfo
+from voicebot_local.bench.summary import Comparison, Summary
+from voicebot_local.metrics import STAGES
+
+NOTHING = "–"
+STAGE_NAMES = {
+    "turn_decision": "turn decision",
+    "asr_final": "final transcript",
+    "llm_first_token": "first token",
+    "first_clause": "first clause",
+    "tts_first_audio": "first audio",
+    "playout": "until audible",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table: what it is, and a cell for each stack."""
+
+    name: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows under one heading."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+
+def groups(summaries: list[Summary]) -> list[Group]:
+    """The whole table."""
+
+    voice = [
+        _line("all turns", [of_figure(s.voice_to_voice) for s in summaries]),
+        _line("cold: the first turn", [of_figure(s.cold) for s in summaries]),
+        _line("warm: the others", [of_figure(s.warm) for s in summaries]),
+    ]
+    stages = [
+        _line(STAGE_NAMES[stage], [of_figure(s.stages[stage]) for s in summaries])
+        for stage in STAGES
+    ]
+    turns = [
+        _line("turns played", [str(s.turns) for s in summaries]),
+        _line("without a reply", [str(s.unanswered) for s in summaries]),
+        _line("cut off too early", [f"{s.cut_off} ({s.cut_off_rate:.1%})" for s in summaries]),
+        _line("barge-in, ms until silence", [_barge_in(s) for s in summaries]),
+        _line(
+            "false interruptions a minute",
+            [_number(s.false_interruptions_per_min, ".2f") for s in summaries],
+        ),
+        _line("words wrong", [_words(s) for s in summaries]),
+    ]
+    return [
+        Group("voice to voice, ms: p50 / p95 / max", tuple(voice)),
+        Group("stages, ms: p50 / p95 / max", tuple(stages)),
+        Group("turns", tuple(turns)),
+        Group("machine", tuple(_machine(summaries))),
+    ]
+
+
+def _machine(summaries: list[Summary]) -> list[Line]:
+    lines = [
+        _line(
+            f"real-time factor, {name}",
+            [_number(s.real_time_factors.get(tenant), ".3f") for s in summaries],
+        )
+        for tenant, name in (("asr", "recognizer"), ("tts", "synthesizer"))
+    ]
+    lines.append(_line("tokens a second", [_number(s.tokens_per_s, ".0f") for s in summaries]))
+    names = list(dict.fromkeys(name for s in summaries for name in s.cpu_s_per_min))
+    lines += [
+        _line(
+            f"{name}: CPU s a minute, peak RAM",
+            [
+                f"{s.cpu_s_per_min[name]:.1f}, {s.peak_rss_bytes[name] / 2**20:.0f} MiB"
+                if name in s.cpu_s_per_min
+                else NOTHING
+                for s in summaries
+            ],
+        )
+        for name in names
+    ]
+    lines += [
+        _line("GPU memory", [_gib(s.vram_bytes) for s in summaries]),
+        _line(
+            "slowest load, s",
+            [_number(max(s.load_s.values(), default=None), ".1f") for s in summaries],
+        ),
+        _line("overlap of chat and speech, ms", [_number(s.overlap_ms, ".1f") for s in summaries]),
+        _line("wasted work a turn, ms", [_number(s.wasted_ms_per_turn, ".1f") for s in summaries]),
+        _line("underruns", [_underruns(s) for s in summaries]),
+        _line("cost a minute, US$", [_number(s.cost_usd_per_min, ".4f") for s in summaries]),
+    ]
+    return lines
+
+
+def _line(name: str, cells: list[str]) -> Line:
+    return Line(name, tuple(cells))
+
+
+def of_figure(value: Figure | None) -> str:
+    """ "812 / 990 / 1043", in whole milliseconds."""
+    return NOTHING if value is None else f"{value.p50:.0f} / {value.p95:.0f} / {value.max:.0f}"
+
+
+def of_ratio(ratio: Ratio) -> str:
+    """The ratio with its interval."""
+    return (
+        f"{ratio.ratio:.3f} (95 % between {ratio.low:.3f} and {ratio.high:.3f}, "
+        f"{ratio.pairs} pairs)"
+    )
+
+
+def verdict(one: Comparison) -> str:
+    """Which of the two is faster, and by how much, in one sentence."""
+    if one.ratio is None or one.difference_ms is None:
+        return f"{one.first} and {one.second} cannot be compared: too few turns were answered."
+    numbers = f"the ratio of the medians is {of_ratio(one.ratio)}"
+    if not one.ratio.is_certain:
+        return (
+            f"Neither {one.first} nor {one.second} is faster as far as these turns can tell: "
+            f"{numbers}."
+        )
+    faster = one.second if one.ratio.ratio < 1 else one.first
+    slower = one.first if faster == one.second else one.second
+    return (
+        f"{faster} answers faster than {slower}, by {abs(one.difference_ms):.0f} ms at the "
+        f"median: {numbers}, {one.second} over {one.first}."
+    )
+
+
+def where_time_goes(one: Comparison) -> str:
+    """The stages in which the second takes longer or shorter, the largest difference first."""
+    parts = sorted(one.stages_ms.items(), key=lambda part: -abs(part[1]))
+    told = [f"{STAGE_NAMES[stage]} {ms:+.0f} ms" for stage, ms in parts if abs(ms) >= 1]
+    return f"Of {one.second} against {one.first}: {', '.join(told) or 'no stage differs by 1 ms'}."
+
+
+def what_leaves(stack: StackInfo) -> str:
+    """What of a conversation is sent to somebody else."""
+    if not stack.leaves:
+        return f"{stack.name}: nothing leaves the machine."
+    return f"{stack.name} sends {'; '.join(stack.leaves)}."
+
+
+def what_it_costs(summary: Summary) -> str:
+    """Money, where a service said what it bills."""
+    if summary.cost_usd_per_min is None:  # No service reported what it used.
+        return f"{summary.stack}: nothing is billed; the machine and its power are yours."
+    return f"{summary.stack}: {summary.cost_usd_per_min:.4f} US$ a minute of conversation."
+
+
+def circumstances(results: Results) -> str:
+    """Where, when and how it was measured, for under the table."""
+    machine = results.machine
+    if not machine:
+        return f"{results.source}, recorded {results.when}."
+    busy = f"; load average {machine['load']} at the end"
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}; "
+        f"GPU: {machine['gpu']}{busy}. "
+        f"{results.source}, {results.repeat} time(s), {results.pace}, {results.when}."
+    )
+
+
+def _barge_in(summary: Summary) -> str:
+    text = of_figure(summary.barge_in)
+    return f"{text} ({summary.not_stopped} not stopped)" if summary.not_stopped else text
+
+
+def _underruns(summary: Summary) -> str:
+    if summary.underruns is None:
+        return NOTHING
+    return f"{summary.underruns} ({summary.underrun_ms:.0f} ms)"
+
+
+def _words(summary: Summary) -> str:
+    if summary.words is None:
+        return NOTHING
+    return f"{summary.words.rate:.1%} ({summary.words.errors} of {summary.words.words})"
+
+
+def _number(value: float | None, form: str) -> str:
+    return NOTHING if value is None else format(value, form)
+
+
+def _gib(value: int | None) -> str:
+    return NOTHING if value is None else f"{value / 2**30:.2f} GiB"
