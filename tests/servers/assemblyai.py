@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,10 +17,11 @@ from websockets.exceptions import ConnectionClosed
 from tests.servers.script import KEY, Script
 
 RATE = 16_000
-Hears = Callable[[np.ndarray], str]
+Hears = Callable[[np.ndarray, bool], str]
+"""What is understood of an utterance so far, and whether it is over."""
 
 
-def a_word_each_half_second(audio: np.ndarray) -> str:
+def a_word_each_half_second(audio: np.ndarray, ended: bool) -> str:
     """One made-up word for each half second that is not silent."""
     halves = [audio[at : at + RATE // 2] for at in range(0, len(audio), RATE // 2)]
     loud = [number for number, half in enumerate(halves) if np.abs(half).max(initial=0) > 600]
@@ -27,11 +29,13 @@ def a_word_each_half_second(audio: np.ndarray) -> str:
 
 
 class AssemblyAIServer:
-    """`hears`: what is understood of the audio (16-bit samples) of an utterance so far."""
+    """`ears`: makes what understands the audio (16-bit samples) of one session."""
 
-    def __init__(self, script: Script, hears: Hears = a_word_each_half_second) -> None:
+    def __init__(
+        self, script: Script, ears: Callable[[], Hears] = lambda: a_word_each_half_second
+    ) -> None:
         self.script = script
-        self.hears = hears
+        self.ears = ears
         self.limit_s: float | None = None
         """Audio may be so much ahead of real time; None does not look."""
 
@@ -81,6 +85,7 @@ class _Session:
     def __init__(self, server: AssemblyAIServer, socket: ServerConnection) -> None:
         self._server = server
         self._socket = socket
+        self._hears = server.ears()
         self._audio = np.zeros(0, "<i2")
         self._start = 0
         """Where the present turn begins in the session's audio."""
@@ -101,7 +106,6 @@ class _Session:
                 case "ForceEndpoint":
                     if not await script.misbehave(script.fault("answer"), self._socket):
                         continue
-                    await asyncio.sleep(script.first_s)
                     await self._end_turn()
                 case "Terminate":
                     seconds = len(self._audio) // RATE
@@ -125,7 +129,7 @@ class _Session:
         if self._server.limit_s is not None and ahead > self._server.limit_s:
             await self._socket.close(3007, "Audio transmission rate exceeded")
             return False
-        text = self._server.hears(self._audio[self._start :])
+        text = self._hears(self._audio[self._start :], False)
         if text and text != self._said:
             self._said = text
             if await self._server.script.misbehave(
@@ -135,7 +139,10 @@ class _Session:
         return True
 
     async def _end_turn(self) -> None:
-        text = self._server.hears(self._audio[self._start :])
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        text = await asyncio.to_thread(self._hears, self._audio[self._start :], True)
+        await asyncio.sleep(began + self._server.script.first_s - loop.time())
         await self._socket.send(self._turn(text, ended=True))
         if text:
             await self._socket.send(self._turn(text.capitalize() + ".", ended=True, formatted=True))
@@ -169,19 +176,15 @@ class _Session:
         )
 
 
-def listed(texts: list[str]) -> Hears:
+def listed(texts: Sequence[str]) -> Hears:
     """Understands one of `texts` after the other, an utterance each, whatever is said."""
-    left = list(texts)
-    turns = {"last": 0}
+    left = deque(texts)
 
-    def hears(audio: np.ndarray) -> str:
-        # A new utterance has less audio than the one before.
-        if len(audio) < turns["last"] and len(left) > 1:
-            left.pop(0)
-        turns["last"] = len(audio)
-        with suppress(IndexError):
-            words = left[0].split()
-            return " ".join(words[: max(1, len(audio) * 4 // RATE)])
-        return ""
+    def hears(audio: np.ndarray, ended: bool) -> str:
+        words = left[0].split()
+        if ended:
+            left.rotate(-1)
+            return " ".join(words)
+        return " ".join(words[: len(audio) * 3 // RATE])
 
     return hears

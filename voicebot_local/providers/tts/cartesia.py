@@ -170,6 +170,7 @@ class _Reply:
         self.clauses = Clauses()
         self._index = 0
         self._first_flush: int | None = None
+        self._flushes = 0
         self._begun = 0
         """Samples of the context before the present clause."""
         self._samples = 0
@@ -236,6 +237,8 @@ class _Reply:
                 words = tuple(self._word(*row) for row in zip(*columns, strict=True))
                 return SpokenAudio(np.zeros(0, np.float32), self._number, words)
             case "flush_done":
+                self._flushes += 1
+                self.clauses.heard(self._flushes)
                 if self._first_flush is None:
                     self._next_clause()
             case "done":

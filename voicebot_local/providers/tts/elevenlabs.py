@@ -231,6 +231,8 @@ class _Reply:
                 continue  # What was left of an earlier reply.
             try:
                 samples, marks = _read(message)
+                if len(samples) and not marks:  # Nothing tells how far it is.
+                    self.clauses.heard(len(self.clauses.sent))
             except (KeyError, TypeError, ValueError) as error:
                 raise self._call.nonsense(f"audio that makes no sense ({error})") from None
             for spoken in self._place.put(samples, marks):
@@ -332,6 +334,7 @@ class _Place:
             self._heard += len(sign)
             if self._left() <= 0:
                 words += self._finished_word()
+                self._clauses.heard(self._index + 1)
         if len(samples) > cut or words:
             found.append(self._part(samples[cut:], words))
         return found

@@ -15,6 +15,10 @@ from anyio import CancelScope
 from voicebot_local.providers.base import Samples
 
 
+AHEAD = 3
+"""Clauses that may be with the service at once: what is sent is billed, though it be interrupted."""
+
+
 class Clauses:
     """The clauses of one reply, as far as they have been sent. Empty ones make no sound."""
 
@@ -23,6 +27,7 @@ class Clauses:
         """Number and text of those that are to be heard."""
         self.complete = False
         """Whether no more will come."""
+        self._heard = 0
         self._changed = anyio.Event()
 
     @property
@@ -37,6 +42,8 @@ class Clauses:
             async for clause in clauses:
                 number += 1
                 if any(sign.isalnum() for sign in clause):
+                    while len(self.sent) - self._heard >= AHEAD:
+                        await self._changed.wait()
                     text = " ".join(clause.split())
                     self.sent.append((number, text))
                     self._announce()
@@ -53,6 +60,12 @@ class Clauses:
         while not self.sent and not self.complete:
             await self._changed.wait()
         return bool(self.sent)
+
+    def heard(self, count: int) -> None:
+        """The audio of the first `count` has come."""
+        if count > self._heard:
+            self._heard = count
+            self._announce()
 
     def _announce(self) -> None:
         self._changed.set()
