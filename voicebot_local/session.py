@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -139,7 +139,12 @@ class Session:
         self._hearing = Hearing(card.rate, detector or VoiceActivity())
         self._level = LevelMeter(card.rate)
         self._speaking = Speaking(
-            providers.chat, providers.synthesizer, card.playout, card.rate, self.observe
+            providers.chat,
+            providers.synthesizer,
+            card.playout,
+            card.rate,
+            self.observe,
+            self._pace,
         )
         self._conversation = Conversation(settings.system_prompt)
         self._pending: deque[Observation] = deque()
@@ -295,7 +300,8 @@ class Session:
         """Observe the transcripts of one part; exactly one final one or one failure."""
         with scope, audio:
             try:
-                async with self._one_at_a_time, self._recognizer.transcribe(audio) as transcripts:
+                taken = self._taken(audio)
+                async with self._one_at_a_time, self._recognizer.transcribe(taken) as transcripts:
                     async for said in transcripts:
                         self.observe(
                             Transcribed(
@@ -304,6 +310,12 @@ class Session:
                         )
             except VoicebotError as error:
                 self._fail_recognition(turn, part, error.message)
+
+    async def _taken(self, audio: MemoryObjectReceiveStream[Samples]) -> AsyncIterator[Samples]:
+        """The audio of a part; a clock that waits for the recognizer learns what it has taken."""
+        async for samples in audio:
+            self._pace()
+            yield samples
 
     def _fail_recognition(self, turn: int, part: int, message: str) -> None:
         self.observe(StageFailed(turn, part, "recognizer", message))

@@ -94,13 +94,16 @@ class Speaking:
         playout: Playout,
         card_rate: int,
         observe: Callable[[Observation], None],
+        progress: Callable[[], None],
     ) -> None:
+        """`progress` is called when there is more to play, and when nothing more will come."""
         self.reply: Reply | None = None
         self._chat = chat
         self._synthesizer = synthesizer
         self._playout = playout
         self._rate = card_rate
         self._observe = observe
+        self._progress = progress
         self._level = LevelMeter(card_rate)
         self._ticks = Ticks()
         self._one_at_a_time = anyio.Lock()
@@ -179,6 +182,7 @@ class Speaking:
                 await self._produce(reply, text)
             self._playout.close(reply.number)
             reply.producing = False
+            self._progress()
 
     async def _produce(self, reply: Reply, text: Stream[TextDelta]) -> None:
         send, receive = anyio.create_memory_object_stream[str](CLAUSES_AHEAD)
@@ -246,6 +250,7 @@ class Speaking:
             now = samples[: self._playout.space]
             self._playout.write(reply.number, now)
             reply.written += len(now)
+            self._progress()
             samples = samples[len(now) :]
             if len(samples):
                 await self._ticks.wait()
