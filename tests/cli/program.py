@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import psutil
 
 from voicebot_local.bench.measure import measure_file
 from voicebot_local.events import (
@@ -40,8 +42,12 @@ from voicebot_local.turns.settings import TurnSettings
 
 COMMAND = [sys.executable, "-m", "voicebot_local.cli", "run"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+LONGEST_S = 170
 HUNG_S = 60.0
 """A step of a test's tiny model takes milliseconds; on a busy machine, somewhat more (s)."""
+ALL_BYTES = 600_000_000
+"""What the starter stack may take in all."""
+Memory: TypeAlias = dict[psutil.Process, int]
 TENANT: dict[Stage, str] = {"recognizer": "asr", "chat": "llm", "synthesizer": "tts"}
 IDLE_SINCE: dict[Stage, type[Event]] = {
     "recognizer": SpeechProduced,
@@ -67,16 +73,16 @@ class Done:
 
 
 def converse(
-    *arguments: object, typed: str = "", within: Sequence[str] = (), timeout_s: float = 170
+    *arguments: object, within: Sequence[str] = (), environment: Mapping[str, str] = {}
 ) -> Done:
     """Run with `--json` to the end; `within` is a command to run it in."""
     done = subprocess.run(
         [*within, *COMMAND, "--json", *map(str, arguments)],
-        input=typed,
-        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        env=ENVIRONMENT | environment,
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=LONGEST_S,
         check=False,
     )
     return Done(
@@ -108,6 +114,12 @@ def check_latencies(turns: Sequence[dict[str, Any]], recording: Path) -> None:
     assert len(told) == len(seen), (told, seen)
     for one, other in zip(told, seen, strict=True):
         assert abs(one - other) <= 20, (told, seen)
+
+
+def memory(program: psutil.Process) -> Memory:
+    """Resident bytes of the program and of its child processes, the program first."""
+    found = [program, *program.children(recursive=True)]
+    return {process: process.memory_info().rss for process in found}
 
 
 def processes(entries: Sequence[Entry]) -> dict[str, int]:
