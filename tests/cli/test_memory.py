@@ -23,6 +23,21 @@ SHORT = "[chat]\nmax_reply_tokens = 4\n[synthesizer]\nrate_wpm = 400\n"
 """Short replies, quickly spoken: the test is about turns."""
 
 
+def talk(program: subprocess.Popen[str], found: dict[int, Memory]) -> None:
+    assert program.stdin is not None
+    assert program.stdout is not None
+    for number in range(1, TURNS + 1):
+        program.stdin.write(f"{ASKED[number % len(ASKED)]}\n")
+        program.stdin.flush()
+        turn = json.loads(program.stdout.readline())
+        assert (turn["turn"], turn["failed"]) == (number, False)
+        assert turn["heard"] == turn["assistant"] != ""
+        if number in (SETTLED, TURNS):
+            found[number] = memory(psutil.Process(program.pid))
+    program.stdin.close()
+    assert program.wait(timeout=30) == 0
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Memory]:
     """The memory after some of many turns, typed one after the other."""
@@ -38,18 +53,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Memory]:
         stderr=subprocess.DEVNULL,
         text=True,
     ) as program:
-        assert program.stdin is not None
-        assert program.stdout is not None
-        for number in range(1, TURNS + 1):
-            program.stdin.write(f"{ASKED[number % len(ASKED)]}\n")
-            program.stdin.flush()
-            turn = json.loads(program.stdout.readline())
-            assert (turn["turn"], turn["failed"]) == (number, False)
-            assert turn["heard"] == turn["assistant"] != ""
-            if number in (SETTLED, TURNS):
-                found[number] = memory(psutil.Process(program.pid))
-        program.stdin.close()
-        assert program.wait(timeout=30) == 0
+        try:
+            talk(program, found)
+        finally:
+            program.kill()
     return found
 
 

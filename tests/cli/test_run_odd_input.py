@@ -134,3 +134,16 @@ def test_a_full_disk_ends_the_recording_alone(tmp_path: Path) -> None:
     finished = [entry for entry in run.entries if isinstance(entry.event, TurnFinished)]
     assert len(finished) == len(done.turns) == 2
     assert all(turn["heard"] for turn in done.turns)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/full")
+@pytest.mark.parametrize("option", ["--record", "--output"])
+def test_a_disk_that_is_full_from_the_start(tmp_path: Path, option: str) -> None:
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, ODD["silence"], RATE)
+    done = converse(*STARTER, "--input", silence, option, "/dev/full")
+    assert (done.code, done.turns) == (2, [])
+    assert done.said.splitlines() == [
+        "voicebot-local: The recording /dev/full cannot be written: the disk is full.",
+        "Make room on the disk or name another file.",
+    ]

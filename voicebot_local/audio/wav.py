@@ -156,9 +156,12 @@ class WavWriter:
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return InputError(
         f"The recording {path} cannot be written: {_reason(error)}.",
-        "Name a file in a directory that exists and that you may write to.",
+        "Make room on the disk or name another file."
+        if full
+        else "Name a file in a directory that exists and that you may write to.",
     )
 
 
