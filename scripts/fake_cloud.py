@@ -42,9 +42,13 @@ STORY = (
 )
 
 
-def answer(messages: list[dict[str, str]]) -> str:
-    """A made-up reply, long enough to be interrupted."""
-    return STORY.format(asked=messages[-1]["content"].strip(" .?!")[:80] or "say something")
+def answers(reply: str) -> Callable[[list[dict[str, str]]], str]:
+    """A made-up reply; "{asked}" in it is what was asked."""
+
+    def answer(messages: list[dict[str, str]]) -> str:
+        return reply.replace("{asked}", messages[-1]["content"].strip(" .?!")[:80] or "say nothing")
+
+    return answer
 
 
 def espeak() -> Spoken:
@@ -122,6 +126,7 @@ def options() -> argparse.Namespace:
     add("--token-ms", type=float, default=15.0, help="between two words of a reply")
     add("--hear", choices=["list", "starter"], default="list", help="what is understood")
     add("--sentence", action="append", help="one of the list; again for the next")
+    add("--reply", default=STORY, help='what is answered; "{asked}" is what was asked')
     add("--voice", choices=["elevenlabs", "cartesia"], default="elevenlabs")
     add("--config", type=Path, default=ROOT / ".cache" / "fake-cloud.toml", help="written anew")
     add("--requests", type=Path, help="write each chat request to this file, a JSON line each")
@@ -142,7 +147,7 @@ async def serve(chosen: argparse.Namespace) -> None:
         hearing = await enter(
             AssemblyAIServer(Script(first_s=chosen.asr_ms / 1000), ears).running()
         )
-        thinking = await enter(OpenAIServer(thoughts, answer).running())
+        thinking = await enter(OpenAIServer(thoughts, answers(chosen.reply)).running())
         speaking = await enter(voice(Script(first_s=chosen.tts_ms / 1000), spoken).running())
         chosen.config.parent.mkdir(parents=True, exist_ok=True)
         chosen.config.write_text(

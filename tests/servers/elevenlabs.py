@@ -68,21 +68,22 @@ class _Session:
         self._contexts: dict[str, asyncio.Queue[str | None]] = {}
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            try:
-                async for raw in self._socket:
-                    message = json.loads(raw)
-                    self._server.script.seen.append(message)
-                    if message.get("close_socket"):
-                        await self._socket.close(1000)
-                        break
-                    if not await self._take(message, tasks):
-                        break
-            finally:
-                for queue in self._contexts.values():
-                    queue.shutdown() if hasattr(queue, "shutdown") else queue.put_nowait(None)
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            async for raw in self._socket:
+                message = json.loads(raw)
+                self._server.script.seen.append(message)
+                if message.get("close_socket"):
+                    await self._socket.close(1000)
+                    break
+                if not await self._take(message, tasks):
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take(self, message: dict[str, Any], tasks: asyncio.TaskGroup) -> bool:
+    async def _take(self, message: dict[str, Any], tasks: set[asyncio.Task[None]]) -> bool:
         name = message["context_id"]
         if name not in self._contexts:
             if message.get("close_context"):
@@ -91,7 +92,7 @@ class _Session:
                 await self._socket.close(1008, "Maximum simultaneous contexts exceeded (5)")
                 return False
             self._contexts[name] = asyncio.Queue()
-            tasks.create_task(self._speak(name, self._contexts[name]))
+            tasks.add(asyncio.create_task(self._speak(name, self._contexts[name])))
         if (message.get("text") or "").strip():
             assert message["flush"]
             self._contexts[name].put_nowait(message["text"])

@@ -40,6 +40,8 @@ class OpenAIServer:
             tasks.add(task)
             try:
                 await self._connection(reader, writer)
+            except asyncio.CancelledError:
+                pass  # The server ends.
             finally:
                 tasks.discard(task)
 

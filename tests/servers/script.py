@@ -57,7 +57,7 @@ class Script:
             case "cut":
                 socket.transport.abort()
             case "stall":
-                await asyncio.sleep(3600)
+                await socket.wait_closed()
             case "say":
                 await socket.send(fault.text)
             case "slow":

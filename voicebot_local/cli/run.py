@@ -17,7 +17,8 @@ def run(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto, starter or local; auto takes local where its models are, else starter."
+            help="auto, starter, local or hosted; auto takes local where its models are, else "
+            "starter. What you say to hosted leaves this machine."
         ),
     ] = "auto",
     config: Annotated[

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -190,17 +190,22 @@ class Line:
         Raises the ProviderError of a first connection that fails for good.
         """
         first = True
+        began = anyio.current_time()
+
+        def ready() -> None:
+            nonlocal first
+            if first or self._known_dead:
+                self._say_loaded(anyio.current_time() - began)
+            if first:
+                first = False
+                task_status.started()
+
         while True:
             began = anyio.current_time()
             error: ProviderError | None
             try:
                 async with self._open() as socket:
-                    if first or self._known_dead:
-                        self._say_loaded(anyio.current_time() - began)
-                    if first:
-                        first = False
-                        task_status.started()
-                    error = await self._serve(socket)
+                    error = await self._serve(socket, ready)
             except ProviderError as failed:
                 error = failed
             self._tries += 1
@@ -242,9 +247,9 @@ class Line:
 
     def drop(self, socket: ClientConnection) -> None:
         """Abandon a connection at once."""
-        self._dropped = True
         if socket is self._socket:
             self._socket = None
+            self._dropped = True
         socket.transport.abort()
 
     def lost(self, closed: Any) -> ProviderError:
@@ -328,7 +333,9 @@ class Line:
                 await socket.send(json.dumps(farewell))
         await socket.close()
 
-    async def _serve(self, socket: ClientConnection) -> ProviderError | None:
+    async def _serve(
+        self, socket: ClientConnection, ready: Callable[[], None]
+    ) -> ProviderError | None:
         """Greet, then read until the connection ends; returns why, None after long idleness."""
         ended: list[ProviderError | None] = []
         async with owned_tasks() as tasks:
@@ -353,6 +360,7 @@ class Line:
             self._socket, self._last_error = socket, None
             self._last_used = anyio.current_time()
             self._announce()
+            ready()
             tasks.start_soon(keep)
         return ended[0] if ended else None
 

@@ -404,11 +404,17 @@ class translated:  # noqa: N801 - reads like a function
         if code == "model_not_found":
             return _no_model(service, self._model, [])
         found = service.unavailable(
-            f"answered with an error (HTTP {status}: {service.clean(error.message)})",
+            f"answered with an error (HTTP {status}: {service.clean(_said(error))})",
             retryable=status >= 500,
         )
         found.status = status  # type: ignore[attr-defined]
         return found
+
+
+def _said(error: Any) -> str:
+    """What the service itself said; the SDK's own words around it help nobody."""
+    body = error.body
+    return str(body["message"]) if isinstance(body, dict) and "message" in body else error.message
 
 
 def fit(messages: Sequence[Message], tokens: int) -> list[Message]:

@@ -14,9 +14,8 @@ from anyio import CancelScope
 
 from voicebot_local.providers.base import Samples
 
-
 AHEAD = 3
-"""Clauses that may be with the service at once: what is sent is billed, though it be interrupted."""
+"""Clauses that may be with the service at once; what is sent is billed, be it heard or not."""
 
 
 class Clauses:
