@@ -37,6 +37,8 @@ CHUNK = RECOGNIZER_RATE // 10
 _FRAMES_PER_S = 100
 _QUIET_FRAMES = 50
 _SURE = 0.6
+_HISS = 10 ** (-38 / 20)
+"""How loud the hiss is that is laid under the speech, against its loudest 100 ms."""
 _ONE_WORD_SENTENCE = re.compile(r"\s<s> (\S+) </s>\s*$", re.MULTILINE)
 
 
@@ -53,10 +55,10 @@ class PocketsphinxConfig(ProviderConfig):
         description="The pronunciation of every word of the language model.",
     )
     language_weight: float = Field(
-        8.0, ge=1, le=20, description="How much the language model counts against the sound."
+        6.5, ge=1, le=20, description="How much the language model counts against the sound."
     )
     min_confidence: float = Field(
-        0.03, ge=0, le=1, description="Below this confidence an utterance counts as not understood."
+        0.01, ge=0, le=1, description="Below this confidence an utterance counts as not understood."
     )
     segment_s: float = Field(
         20.0,
@@ -121,21 +123,24 @@ class _Utterance:
         self._log_confidence = 0.0
         self._offset_s = 0.0
         self._part: list[bytes] = []
-        """The audio of this part, while it may still be decoded once more."""
+        """The audio so far, until it is decoded again."""
         self._part_frames = 0
-        self._may_repeat = True
+        self._repeated = False
+        self._loudest = 0.0
+        # Always the same hiss: the same audio gives the same text.
+        self._random = np.random.default_rng(0)
 
     def hear(self, chunk: Samples) -> str:
         """Decode 100 ms or less; returns the text of the utterance so far."""
-        data = (np.clip(chunk, -1, 1) * 32767).astype("<i2").tobytes()
+        data = (np.clip(self._with_hiss(chunk), -1, 1) * 32767).astype("<i2").tobytes()
         if not self._open:
             self._start()
         self._decode(data)
         self._part_frames += len(chunk) * _FRAMES_PER_S // RECOGNIZER_RATE
-        if self._may_repeat:
+        if not self._repeated:
             self._part.append(data)
             if self._part_frames >= CepstralMean.ENOUGH_FRAMES:
-                self._settle()
+                self._repeat()
         text, said_until = self._hypothesis()
         if self._part_frames > self._config.segment_s * _FRAMES_PER_S and (
             self._part_frames - said_until > _QUIET_FRAMES
@@ -145,16 +150,21 @@ class _Utterance:
             text = ""
         return " ".join([*(w.text for w in self._words), *text.split()])
 
+    def _with_hiss(self, chunk: Samples) -> Samples:
+        """The audio over a faint hiss. Telephone and synthesized speech have bands without any
+        sound, which the acoustic model has never met: half of the words are lost to them."""
+        self._loudest = max(self._loudest, float(np.sqrt(np.mean(chunk**2))))
+        hiss = self._random.standard_normal(len(chunk), np.float32)
+        return chunk + hiss * np.float32(self._loudest * _HISS)
+
     def finish(self) -> Transcript:
         """The final transcript."""
         if self._open:
-            if self._may_repeat:
-                self._settle()
             self._end_part()
         words = tuple(self._words)
         spoken_s = sum(w.end_s - w.start_s for w in words)
         confidence = math.exp(self._log_confidence / spoken_s) if words else 0.0
-        if confidence < self._config.min_confidence or self._is_noise(words, confidence):
+        if self._is_noise(words, confidence):
             self._mean.forget()
             return Transcript("", is_final=True, confidence=confidence)
         self._mean.keep()
@@ -176,19 +186,18 @@ class _Utterance:
         with self._steps("chunk"):
             self._decoder.process_raw(data, False, False)
 
-    def _settle(self) -> None:
-        """Look at the mean of what was heard, and decode it again where it was a bad guess."""
-        self._may_repeat = False
-        if self._mean.measure(self._decoder):
-            self._decoder.end_utt()
-            self._start()
-            for data in self._part:
-                self._decode(data)
+    def _repeat(self) -> None:
+        """Decode this part again from its beginning, with its own cepstral mean."""
+        self._mean.measure(self._decoder)
+        self._decoder.end_utt()
+        self._start()
+        for data in self._part:
+            self._decode(data)
         self._part.clear()
+        self._repeated = True
 
     def _end_part(self) -> None:
         with self._steps("chunk"):
-            self._mean.measure(self._decoder)
             self._decoder.end_utt()
         self._open = False
         # The posterior of a word is known only now, after the search over the whole part.
@@ -216,7 +225,9 @@ class _Utterance:
         """A cough or a hiss is heard as one short word, alone or repeated: such a word must be a
         sentence that the assistant is told ("stop"), or be sure."""
         said = {w.text for w in words}
-        return len(said) < 2 and not said & self._alone and confidence < _SURE
+        if len(words) == 1 and said <= self._alone:
+            return False
+        return confidence < (_SURE if len(said) < 2 else self._config.min_confidence)
 
 
 def _spoken(word: str) -> str | None:
@@ -268,6 +279,7 @@ def _load(config: PocketsphinxConfig) -> tuple[Any, frozenset[str]]:
                 dict=str(dictionary),
                 samprate=RECOGNIZER_RATE,
                 lw=config.language_weight,
+                maxhmmpf=5000,
                 fwdflat=False,
                 fillprob=1e-4,
                 loglevel="FATAL",
