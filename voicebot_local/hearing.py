@@ -48,6 +48,8 @@ class Hearing:
         self._resampler = Resampler(card_rate, RECOGNIZER_RATE)
         self._detector = detector
         self._ring = Preroll(KEEP_S * RECOGNIZER_RATE)
+        self._waiting: list[Samples] = []
+        self._pushed = 0
         self._part: MemoryObjectSendStream[Samples] | None = None
         self._fed_to = 0
 
@@ -66,7 +68,13 @@ class Hearing:
 
         Raises anyio.WouldBlock when the recognizer is `QUEUE_BLOCKS` windows behind.
         """
-        samples = self._resampler.push(heard)
+        self._waiting.append(heard)
+        self._pushed += len(heard)
+        # Until a window can be complete nobody asks, and one large block costs less than three.
+        if self._pushed < self._resampler.needed(self.position + vad.WINDOW):
+            return
+        samples = self._resampler.push(np.concatenate(self._waiting))
+        self._waiting.clear()
         self._ring.push(samples)
         for end, probability in self._detector.push(samples):
             if self._part is not None:
@@ -101,5 +109,5 @@ class Hearing:
 
 
 def _dbfs(samples: Samples) -> float:
-    power = float(np.mean(np.square(samples))) if len(samples) else 0.0
+    power = float(np.dot(samples, samples)) / len(samples) if len(samples) else 0.0
     return 10 * math.log10(power) if power > 1e-12 else SILENT_DBFS

@@ -97,3 +97,17 @@ def test_equal_rates_pass_through_untouched() -> None:
 def test_the_delay_is_what_the_docstring_says() -> None:
     assert Resampler(24_000, 16_000).delay_s == pytest.approx(0.002)
     assert Resampler(24_000, 48_000).delay_s < 0.002
+
+
+@given(
+    rates=st.sampled_from(
+        [(24_000, 16_000), (48_000, 16_000), (44_100, 16_000), (8_000, 16_000), (16_000, 16_000)]
+    ),
+    wanted=st.integers(1, 600),
+)
+def test_what_is_needed_is_enough_and_no_less(rates: tuple[int, int], wanted: int) -> None:
+    least = Resampler(*rates).needed(wanted)
+    enough, short = Resampler(*rates), Resampler(*rates)
+    enough.push(np.zeros(least, np.float32))
+    short.push(np.zeros(least - 1, np.float32))
+    assert short.given < wanted <= enough.given

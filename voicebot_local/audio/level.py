@@ -23,6 +23,9 @@ FLOOR_WINDOW_S = 10.0
 FLOOR_STRETCH_MS = 300
 FLOOR_MARGIN_DB = 10.0
 FLOOR_BELOW_PEAK_DB = 15.0
+LUMP_S = 0.25
+"""Sound is looked at in lumps of this length, or when somebody asks: a block of 10 ms alone would
+cost as much."""
 
 Powers = NDArray[np.float32]
 """Mean squares: of milliseconds, or of frames."""
@@ -41,8 +44,9 @@ class LevelMeter:
         """The millisecond that `_powers` begins with."""
         self._end = 0
         """The millisecond that comes next."""
-        self._pending: Samples = np.zeros(0, np.float32)
-        self._position = 0
+        self._pending: list[Samples] = []
+        self._position = self._settled = 0
+        self._lump = round(LUMP_S * rate)
 
     @property
     def position(self) -> int:
@@ -52,13 +56,23 @@ class LevelMeter:
     @property
     def oldest(self) -> int:
         """Position of the oldest sample that is still known of."""
+        self._settle()
         return self._start_of(self._oldest)
 
     def push(self, block: Samples) -> None:
-        """Take the next samples."""
-        begin = self._start_of(self._end)
+        """Take the next samples; they may not change afterwards."""
+        self._pending.append(block)
         self._position += len(block)
-        sound = np.concatenate((self._pending, block))
+        if self._position - self._settled >= self._lump:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Find the power of what was pushed; what is asked for needs it."""
+        if self._settled == self._position:
+            return
+        self._settled = self._position
+        begin = self._start_of(self._end)
+        sound = np.concatenate(self._pending)
         whole = self._index_of(self._position) - self._end
         if whole:
             edges = -(-np.arange(self._end, self._end + whole + 1) * self.rate // 1000) - begin
@@ -66,10 +80,11 @@ class LevelMeter:
             sums = np.add.reduceat(squares, edges[:-1])
             self._append((sums / np.diff(edges)).astype(np.float32))
             sound = sound[edges[-1] :]
-        self._pending = np.array(sound, np.float32)
+        self._pending = [np.array(sound, np.float32)]
 
     def level_db(self) -> float:
         """Level of the newest whole frame, in dBFS; minus infinity where all is zero."""
+        self._settle()
         end = self._end // FRAME_MS * FRAME_MS
         frames = self._frames(end - FRAME_MS, end)
         return _db(float(frames[-1])) if len(frames) else -math.inf
@@ -79,22 +94,26 @@ class LevelMeter:
 
         None where there is none yet. What is older than `oldest` is not looked at.
         """
+        self._settle()
         loud = self._loud(self._index_of(after), self._end, threshold_db)
         return max(after, self._start_of(int(loud[0]))) if len(loud) else None
 
     def last_audible(self, before: int, threshold_db: float = AUDIBLE_DB) -> int | None:
         """Position just after the last audible sample, in the frames that end at `before` or
         earlier; None where there is none."""
+        self._settle()
         loud = self._loud(self._oldest, self._index_of(before), threshold_db)
         return self._start_of(int(loud[-1]) + 1) if len(loud) else None
 
     def audible_s(self, after: int, before: int, threshold_db: float = AUDIBLE_DB) -> float:
         """Seconds of audible frames that lie between two positions."""
+        self._settle()
         frames = self._frames(self._index_of(after - 1) + 1, self._index_of(before))
         return int(np.count_nonzero(frames > _power(threshold_db))) * FRAME_MS / 1000
 
     def sounds(self, pause_s: float, threshold_db: float = AUDIBLE_DB) -> list[tuple[int, int]]:
         """Start and end of every audible sound, oldest first; shorter pauses do not divide it."""
+        self._settle()
         loud = self._loud(self._oldest, self._end, threshold_db)
         if not len(loud):
             return []
@@ -104,6 +123,7 @@ class LevelMeter:
     def quietest_db(self) -> float:
         """Level of the quietest 300 ms that are known, in dBFS; minus infinity where all is zero,
         or where there is less."""
+        self._settle()
         frames = self._frames(self._oldest, self._end)
         stretch = FLOOR_STRETCH_MS // FRAME_MS
         if len(frames) < stretch:
@@ -116,6 +136,7 @@ class LevelMeter:
         The noise is the quietest 300 ms of the `window_s` before `before`, digital silence left
         out. It lies at least 15 dB below the loudest frame there; else it is somebody speaking.
         """
+        self._settle()
         end = self._index_of(before)
         window_ms = math.ceil(window_s * 1000)
         frames = self._frames(end // FRAME_MS * FRAME_MS - window_ms, end)

