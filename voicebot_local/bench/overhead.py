@@ -27,6 +27,7 @@ from voicebot_local.bench.machine import this_machine
 from voicebot_local.bench.report import write_json
 from voicebot_local.bench.scripted import scripted
 from voicebot_local.bench.wording import of_figure
+from voicebot_local.cards import example_recordings
 from voicebot_local.events import Entry, EventLog, SessionStarted, SpeechEnded, TurnRecorded
 from voicebot_local.gpu.supervisor import BrokerSettings, shared_device
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
@@ -36,7 +37,6 @@ from voicebot_local.turns.settings import TurnSettings
 
 TURNS = 30
 IDLE_S = 20.0
-SPEECH_S, SILENCE_S = 0.6, 0.35
 END_SILENCE_S = 0.25
 """Short, for there is nobody to cut off; what is measured begins at the decision."""
 ROOM_DB = -60.0
@@ -82,11 +82,10 @@ def print_overhead(console: Console, json: Path | None) -> None:
 def measure_overhead(turns: int = TURNS, idle_s: float = IDLE_S) -> Overhead:
     """Hold a conversation of so many turns, then listen to a quiet room for so long."""
     with tempfile.TemporaryDirectory(prefix="voicebot-overhead-") as directory:
-        word, room = Path(directory) / "word.wav", Path(directory) / "room.wav"
-        soundfile.write(word, _speech(), RECOGNIZER_RATE)
+        room = Path(directory) / "room.wav"
         soundfile.write(room, _room(idle_s + 1), RECOGNIZER_RATE)
         decisions = _Decisions()
-        anyio.run(_converse, [word] * turns, decisions)
+        anyio.run(_converse, [example_recordings()[0]] * turns, decisions)
         shares: dict[str, float] = {}
         anyio.run(_listen, room, idle_s, shares)
     return Overhead(figure(decisions.found_ms), shares, _vad_share(), this_machine())
@@ -171,26 +170,6 @@ def _vad_share() -> float:
 def _room(seconds: float) -> Samples:
     noise = np.random.default_rng(1).standard_normal(round(seconds * RECOGNIZER_RATE))
     return (10 ** (ROOM_DB / 20) * noise).astype(np.float32)
-
-
-def _speech() -> Samples:
-    """A vowel as a voice detector knows it: a buzz at a man's pitch through three resonances."""
-    t = np.arange(round(SPEECH_S * RECOGNIZER_RATE)) / RECOGNIZER_RATE
-    pitch = 120 + 15 * np.sin(2 * np.pi * 2.5 * t)
-    phase = 2 * np.pi * np.cumsum(pitch) / RECOGNIZER_RATE
-    sound = np.zeros_like(t)
-    for harmonic in range(1, 30):
-        hz = 120.0 * harmonic
-        gain = sum(
-            a / (1 + ((hz - f) / w) ** 2)
-            for f, w, a in ((700, 130, 1), (1220, 150, 0.6), (2600, 200, 0.3))
-        )
-        sound += gain * np.sin(harmonic * phase)
-    swing = 0.65 + 0.35 * np.sin(2 * np.pi * 4 * t)
-    edge = np.clip(np.minimum(t, SPEECH_S - t) / 0.02, 0, 1)
-    sound = 0.3 * sound * swing * edge / np.abs(sound).max()
-    silence = np.zeros(round(SILENCE_S * RECOGNIZER_RATE))
-    return np.concatenate((silence[: len(silence) // 3], sound, silence)).astype(np.float32)
 
 
 def _table(found: Overhead) -> Table:
