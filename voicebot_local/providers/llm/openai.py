@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, Literal
 
 import anyio
@@ -123,8 +124,8 @@ class OpenAIChatModel:
 
         Raises the ProviderError of a first connection that fails.
         """
-        import openai
-
+        # It takes a second, in which the other stages can connect.
+        openai = await anyio.to_thread.run_sync(import_module, "openai")
         for name in _CALM:  # What they would write while debugging is the whole conversation.
             logging.getLogger(name).setLevel(logging.WARNING)
         config = self._config
@@ -142,6 +143,7 @@ class OpenAIChatModel:
             self._client = client
             began = anyio.current_time()
             await self._patiently(self._check)
+            _ = client.chat.completions  # Imported when first wanted, which takes its time.
             took_s = anyio.current_time() - began
             service = self._service
             self._report(EngineLoaded("chat", service.provider, service.device, took_s))
