@@ -330,7 +330,11 @@ class Session:
     def _finish_turn(self, decision: TurnFinished) -> None:
         present, reply = self._present, self._speaking.reply
         assistant = reply.speech.text if reply else ""
-        heard = assistant if decision.outcome == "completed" else present.heard or ""
+        apologized = reply is not None and reply.finished and reply.started is not None
+        if decision.outcome == "completed" or (decision.outcome == "failed" and apologized):
+            heard = assistant
+        else:
+            heard = present.heard or ""
         if decision.outcome != "failed":
             interrupted = decision.outcome == "interrupted"
             self._conversation.remember(present.user, heard, interrupted=interrupted)

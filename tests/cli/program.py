@@ -231,6 +231,7 @@ def check_death(entries: Sequence[Entry], done: Done, stage: Stage, turn: int) -
     assert spoken == (stage != "synthesizer")
     told = {line["turn"]: line for line in done.turns}
     assert (told[turn]["failed"], told[turn]["assistant"]) == (True, APOLOGY)
+    assert told[turn]["heard"] == (APOLOGY if spoken else "")
     assert f"The {stage} failed in this turn" in done.said
     after = told[turn + 1]
     assert not after["failed"]
