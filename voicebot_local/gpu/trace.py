@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from voicebot_local.events import (
     Apologized,
     DeviceSteps,
+    EngineLoaded,
     Entry,
     PlayoutFinished,
     PlayoutStarted,
@@ -41,7 +42,8 @@ RULES = {
 }
 NO_STEPS = "no such steps in the log"
 NO_SOUND = "nothing was played"
-NO_PLAN = "no GPU"
+NO_GPU = "no GPU"
+NO_PLAN = "the log has no plan of the memory"
 
 STEP_LIMIT_S = 1.0
 """A step that takes longer has hung or is far too big; on a CPU as well (s)."""
@@ -95,11 +97,12 @@ class Report:
     longest: dict[str, Step] = field(default_factory=dict)
     underruns: list[tuple[float, int, str]] = field(default_factory=list)
     played: bool = False
+    on_gpu: bool = False
 
     def unmeasured(self, rule: int) -> str | None:
         """Why the log says nothing about `rule`; None where it does."""
         if rule == 7:
-            return NO_PLAN
+            return NO_PLAN if self.on_gpu else NO_GPU
         if rule >= 4:
             return None if self.played else NO_SOUND
         needed = {1: ("llm", "tts"), 2: (), 3: ("asr",)}[rule]
@@ -122,6 +125,8 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
                 report.steps += [
                     Step(event.tenant, event.process, *values) for values in event.steps
                 ]
+            case EngineLoaded():
+                report.on_gpu = report.on_gpu or event.device.startswith("cuda")
             case PlayoutStarted():
                 report.played = True
             case PlayoutUnderrun():
