@@ -194,20 +194,23 @@ def _bars(axes: Axes, row: float, spans: Iterable[Span], colour: str, height: fl
         [(start, end - start) for start, end in spans],
         (row - height / 2, height),
         color=colour,
-        linewidth=0.3,
+        linewidth=0.3 if height == BAR else 0,  # A step is seen however short; no wait is none.
     )
 
 
 def _mark(axes: Axes, moments: Iterable[tuple[str, float | None]]) -> None:
-    for name, at in moments:
+    for number, (name, at) in enumerate(moments):
+        # To the right of the line, but for the middle one: its right neighbour is close.
+        side, offset = ("right", -3) if number == 1 else ("left", 3)
         if at is not None:
             axes.axvline(at, color="black", linewidth=0.8, linestyle=":")
             axes.annotate(
                 f"{name}\n{at:.3f} s",
                 (at, -0.5),
-                xytext=(3, 0),
+                xytext=(offset, 0),
                 textcoords="offset points",
                 va="top",
+                ha=side,
                 fontsize=7,
             )
 
