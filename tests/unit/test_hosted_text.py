@@ -11,7 +11,8 @@ import pytest
 from voicebot_local.events import Stage
 from voicebot_local.providers.base import Message
 from voicebot_local.providers.hosted import Service
-from voicebot_local.providers.llm.openai import OpenAIConfig, _Reply, _Use, fit
+from voicebot_local.providers.llm.openai import OpenAIConfig, fit
+from voicebot_local.providers.llm.openai_reply import OpenAIReply, Use
 from voicebot_local.providers.tts.elevenlabs import Marks, _Place
 from voicebot_local.providers.tts.spoken_clauses import Clauses, samples_of
 
@@ -85,6 +86,6 @@ class _Chunk:
 def test_half_a_character_waits_for_its_other_half() -> None:
     stage: Stage = "chat"
     config = OpenAIConfig(base_url="http://127.0.0.1/v1")
-    reply = _Reply(Service(stage, "openai", config, config.key()), _Use(1))
+    reply = OpenAIReply(Service(stage, "openai", config, config.key()), Use(1))
     assert reply._take(_Chunk("a\ud83d")) == "a"
     assert reply._take(_Chunk("\ude42b")) == "🙂b"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 from urllib.parse import urlsplit
@@ -141,6 +142,25 @@ class Service:
     def clean(self, said: object) -> str:
         """What a server said, fit to be shown: short, one line, without the key."""
         return without(" ".join(str(said).split()), self.key)[:_MOST_OF_A_REASON]
+
+
+class Busy(ProviderUnavailable):
+    """The service asks to come back later."""
+
+    retry_after_s = 0.0
+
+    @staticmethod
+    def of(service: Service, retry_after: str | None) -> Busy:
+        """`retry_after` as the header says it, in seconds where that is a number."""
+        found = Busy(
+            service.provider,
+            f"{service.name} has too many requests of this account at the moment"
+            + (f"; it asks to wait {retry_after} s." if retry_after else "."),
+            "Wait a little, or raise the account's limit.",
+        )
+        with suppress(ValueError):
+            found.retry_after_s = min(60.0, float(retry_after or 0))
+        return found
 
 
 def again(error: ProviderError) -> ProviderError:

@@ -25,7 +25,8 @@ from voicebot_local.errors import ProviderError, ProviderTimeout
 from voicebot_local.events import UsageReported
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples, Transcript, Word
 from voicebot_local.providers.hosted import HostedConfig, Report, Service
-from voicebot_local.providers.line import Call, JsonObject, Line
+from voicebot_local.providers.line import Line
+from voicebot_local.providers.line_call import Call, JsonObject
 
 FRAME = RECOGNIZER_RATE // 20
 """Samples in a frame: 50 ms, the least that the service takes."""

@@ -21,8 +21,9 @@ from voicebot_local.engines.tasks import owned_tasks
 from voicebot_local.errors import ProviderError
 from voicebot_local.events import UsageReported
 from voicebot_local.providers.base import SpokenAudio, Word
-from voicebot_local.providers.hosted import HostedConfig, Report, Service
-from voicebot_local.providers.line import Busy, Call, JsonObject, Line
+from voicebot_local.providers.hosted import Busy, HostedConfig, Report, Service
+from voicebot_local.providers.line import Line
+from voicebot_local.providers.line_call import Call, JsonObject
 from voicebot_local.providers.tts.spoken_clauses import Clauses, samples_of
 
 _VERSION = "2025-04-16"
