@@ -37,6 +37,19 @@ class SessionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryPlanned:
+    """What the engines are to take of the memory that is free before any of them loads, in bytes.
+
+    `device` is "GPU" or "CPU"; `free` is 0 where it is not known. `reserve` stays free.
+    """
+
+    device: str
+    free: int
+    reserve: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLoaded:
     """A local engine is loaded and warm.
 
@@ -371,6 +384,7 @@ Decision: TypeAlias = (
 )
 Observation: TypeAlias = (
     SessionStarted
+    | MemoryPlanned
     | EngineLoaded
     | EngineDied
     | UsageReported

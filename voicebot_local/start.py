@@ -18,7 +18,14 @@ from voicebot_local.cards import Card, choose_card
 from voicebot_local.config import Config, require_stack, system_prompt
 from voicebot_local.engines.client import EngineNotice, StepsDone
 from voicebot_local.engines.tasks import owned_tasks
-from voicebot_local.events import DeviceSteps, EngineLoaded, Entry, EventLog, UsageReported
+from voicebot_local.events import (
+    DeviceSteps,
+    EngineLoaded,
+    Entry,
+    EventLog,
+    MemoryPlanned,
+    UsageReported,
+)
 from voicebot_local.events_file import EventsFile
 from voicebot_local.gpu.memory import nvml_memory
 from voicebot_local.gpu.plan import Plan
@@ -94,6 +101,7 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
         log.add_reader(TurnReports(screen.turn))
         if events is not None:
             log.add_reader(events)
+        log.append(MemoryPlanned(plan.device, plan.free, plan.reserve, plan.needed))
         fitting = (f"To fit in the GPU's memory: {plan.changes}.",) if plan.changes else ()
         for notice in (*options.notices, *card.notices, *fitting):
             screen.say(notice)

@@ -10,9 +10,9 @@ import pytest
 from voicebot_local.errors import InputError
 from voicebot_local.events import (
     DeviceSteps,
-    EngineLoaded,
     Entry,
     Event,
+    MemoryPlanned,
     PlayoutFinished,
     PlayoutStarted,
     PlayoutUnderrun,
@@ -146,13 +146,12 @@ def test_a_log_without_steps_says_nothing_about_the_device() -> None:
     assert all(examine([]).unmeasured(rule) for rule in RULES)
 
 
-def test_the_memory_is_not_measured_without_a_gpu_or_a_plan() -> None:
-    for device, reason in (
-        ("cpu", "no GPU"),
-        ("cuda:0 (H200)", "the log has no plan of the memory"),
-    ):
-        report = examine(log([(0.0, EngineLoaded("chat", "llama_cpp", device, 1.0))]))
-        assert report.unmeasured(7) == reason
+def test_the_memory_is_judged_by_its_plan() -> None:
+    assert examine([]).unmeasured(7) == "the log has no plan of the memory"
+    for free, rules in ((10, []), (9, [7]), (0, [])):
+        report = examine(log([(0.0, MemoryPlanned("GPU", free, 4, 6))]))
+        assert report.unmeasured(7) is None
+        assert [violation.rule for violation in report.violations] == rules
 
 
 def test_the_timeline_has_a_row_for_each_tenant() -> None:

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from voicebot_local.events import (
     Apologized,
     DeviceSteps,
-    EngineLoaded,
     Entry,
+    MemoryPlanned,
     PlayoutFinished,
     PlayoutStarted,
     PlayoutUnderrun,
@@ -42,7 +42,6 @@ RULES = {
 }
 NO_STEPS = "no such steps in the log"
 NO_SOUND = "nothing was played"
-NO_GPU = "no GPU"
 NO_PLAN = "the log has no plan of the memory"
 
 STEP_LIMIT_S = 1.0
@@ -97,12 +96,12 @@ class Report:
     longest: dict[str, Step] = field(default_factory=dict)
     underruns: list[tuple[float, int, str]] = field(default_factory=list)
     played: bool = False
-    on_gpu: bool = False
+    planned: bool = False
 
     def unmeasured(self, rule: int) -> str | None:
         """Why the log says nothing about `rule`; None where it does."""
         if rule == 7:
-            return NO_PLAN if self.on_gpu else NO_GPU
+            return None if self.planned else NO_PLAN
         if rule >= 4:
             return None if self.played else NO_SOUND
         needed = {1: ("llm", "tts"), 2: (), 3: ("asr",)}[rule]
@@ -125,8 +124,9 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
                 report.steps += [
                     Step(event.tenant, event.process, *values) for values in event.steps
                 ]
-            case EngineLoaded():
-                report.on_gpu = report.on_gpu or event.device.startswith("cuda")
+            case MemoryPlanned():
+                report.planned = True
+                _check_plan(report, entry.at, event)
             case PlayoutStarted():
                 report.played = True
             case PlayoutUnderrun():
@@ -147,6 +147,14 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
         if step.tenant != "asr" and any(start <= step.started <= end for start, end in taken_back)
     )
     return report
+
+
+def _check_plan(report: Report, at: float, planned: MemoryPlanned) -> None:
+    """Rule 7; memory that is not known (0) is not judged."""
+    wanted = planned.needed + planned.reserve
+    if planned.free and wanted > planned.free:
+        text = f"{wanted} bytes are to be taken or kept of {planned.free} free ({planned.device})"
+        report.violations.append(Violation(7, at, text))
 
 
 class _Sound:
