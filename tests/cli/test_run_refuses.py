@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -194,3 +196,23 @@ def test_the_first_error_of_ours_is_the_one_that_is_told() -> None:
     ours = DeviceError("The microphone is gone.")
     group = ExceptionGroup("", [RuntimeError("x"), ExceptionGroup("", [ours])])
     assert cli.first_cause(group) is ours
+
+
+def test_output_that_nobody_reads_ends_it_quietly() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "voicebot_local.cli", "run", "--backend", "starter", "--text"],
+        input="hello\n",
+        stdout=_closed_pipe(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "error" not in done.stderr
+
+
+def _closed_pipe() -> int:
+    """The writing end of a pipe that has no reader."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing

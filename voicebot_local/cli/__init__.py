@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NoReturn
 
 from voicebot_local.errors import ConfigError, InputError, VoicebotError
 
 EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
 
 
 def main() -> NoReturn:
     """Run the program. What goes wrong is said in one sentence with its mend, on stderr.
 
     Exit codes: 0 done, 1 a device, model or provider failed, 2 the user's input was wrong,
-    130 ended by Ctrl-C.
+    130 ended by Ctrl-C, 141 nobody reads the output any more.
     """
     try:
         # Imported here, so that Ctrl-C during the second that it takes is no trace either.
@@ -24,8 +26,17 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
+        if isinstance(first_cause(error), BrokenPipeError):
+            _end_without_reader()
         sys.exit(_report(error))
     sys.exit(0)
+
+
+def _end_without_reader() -> NoReturn:
+    """Whoever read our output has gone (`voicebot-local run | head`): end as other tools do."""
+    # What is still buffered would fail once more when Python closes the stream.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(EXIT_NO_READER)
 
 
 def _report(error: Exception) -> int:
