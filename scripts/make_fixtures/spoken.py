@@ -1,4 +1,4 @@
-"""Speech for examples and measurements: sentences spoken by espeak-ng as a microphone gives them."""
+"""Speech for examples and measurements: espeak-ng as a microphone would hear it."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def spoken(text: str, voice: str, rate: int, seed: int = 0) -> Samples:
     return (whole + hiss).astype(np.float32)
 
 
-def _no_steps(kind: str) -> AbstractContextManager[None]:
+def _no_steps(_kind: str) -> AbstractContextManager[None]:
     return nullcontext()

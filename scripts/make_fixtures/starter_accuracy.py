@@ -87,7 +87,8 @@ def measure(
             print(f"  {said} -> {heard}" + (f" -> {answer}" if chat else ""))
     count = len(cases)
     print(
-        f"{voice}: {count} sentences, words misheard {errors / words:.1%}, exact {exact / count:.1%}"
+        f"{voice}: {count} sentences, words misheard {errors / words:.1%}"
+        f", exact {exact / count:.1%}"
         + (f", right answers {right / count:.1%} (typed {typed / count:.1%})" if chat else "")
         + f", real-time factor {busy_s / audio_s:.2f}",
         flush=True,
@@ -149,7 +150,7 @@ def distance(said: Sequence[str], heard: Sequence[str]) -> int:
     return row[-1]
 
 
-def _no_steps(kind: str) -> AbstractContextManager[None]:
+def _no_steps(_kind: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 

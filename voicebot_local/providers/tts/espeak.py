@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from queue import SimpleQueue
 from typing import Literal
@@ -164,16 +164,15 @@ class _BlockFeed:
 
 def _check_voice(library: EspeakLibrary, voice: str) -> None:
     name, _, variant = voice.partition("+")
-    names = {n.lower(): n for n in library.voices()}
-    if name.lower() not in names:
-        raise _unknown("voice", name, names)
+    if name.lower() not in library.voices:
+        raise _unknown("voice", name, library.voices)
     if variant and variant not in library.variants:
-        raise _unknown("variant", variant, {v.lower(): v for v in library.variants})
+        raise _unknown("variant", variant, library.variants)
 
 
-def _unknown(what: str, given: str, names: dict[str, str]) -> ConfigError:
+def _unknown(what: str, given: str, names: Iterable[str]) -> ConfigError:
     nearest = difflib.get_close_matches(given.lower(), names, n=5, cutoff=0.0)
     return ConfigError(
         f"espeak-ng has no {what} {given!r}.",
-        "Set `voice` to one it has, such as " + ", ".join(names[n] for n in nearest) + ".",
+        f"Set `voice` to one it has, such as {', '.join(nearest)}.",
     )

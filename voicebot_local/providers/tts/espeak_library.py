@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -113,24 +113,36 @@ class EspeakLibrary:
         self._lib.espeak_SetSynthCallback(self._callback)
         self.variants = frozenset(p.name for p in (data / "voices" / "!v").iterdir())
 
-    def voices(self) -> frozenset[str]:
-        """Every name that a voice goes by ("en-us", "English (America)", …), without variants."""
-        names: set[str] = set()
+    @cached_property
+    def voices(self) -> dict[str, str]:
+        """Every name that a voice goes by ("en-gb", "English (America)", "gmw/en-US"), in small
+        letters, and the identifier of that voice. Variants are not among them."""
+        found: dict[str, tuple[int, str]] = {}
         listed = self._lib.espeak_ListVoices(None)
         index = 0
         while listed[index]:
             voice = listed[index].contents
-            names.update(n.decode("utf-8", "replace") for n in (voice.name, voice.identifier) if n)
-            names.update(_languages(voice.languages))
+            identifier = voice.identifier.decode("utf-8", "replace")
+            names = [(0, identifier), (0, voice.name.decode("utf-8", "replace"))]
+            for rank, name in [*names, *_languages(voice.languages)]:
+                known = found.get(name.lower())
+                if known is None or rank < known[0]:
+                    found[name.lower()] = (rank, identifier)
             index += 1
-        return frozenset(names)
+        return {name: identifier for name, (_, identifier) in found.items()}
 
-    def set_voice(self, voice: str, *, rate_wpm: int, pitch: int, volume: int) -> bool:
-        """Speak with this voice from now on. False where espeak does not know the voice."""
-        known: bool = self._lib.espeak_SetVoiceByName(voice.encode()) == 0
+    def set_voice(self, voice: str, *, rate_wpm: int, pitch: int, volume: int) -> None:
+        """Speak from now on with this voice, a name in `voices` and maybe "+" and a variant.
+
+        Raises KeyError where there is no such voice.
+        """
+        name, plus, variant = voice.partition("+")
+        # The library finds a voice by its identifier, and by some of its languages only.
+        full = self.voices[name.lower()] + plus + variant
+        if self._lib.espeak_SetVoiceByName(full.encode()) != 0:
+            raise KeyError(full)
         for parameter, value in ((_RATE, rate_wpm), (_PITCH, pitch), (_VOLUME, volume)):
             self._lib.espeak_SetParameter(parameter, value, 0)
-        return known
 
     def synthesize(self, text: str, sink: Sink) -> None:
         """Speak `text`, giving `sink` one block after the other; returns when all is spoken."""
@@ -164,11 +176,12 @@ def load() -> EspeakLibrary:
     return EspeakLibrary()
 
 
-def _languages(address: int | None) -> list[str]:
-    """The language names of a voice: a priority byte and a string, repeated, ended by a zero."""
-    names: list[str] = []
-    while address and ctypes.string_at(address, 1) != b"\0":
+def _languages(address: int | None) -> list[tuple[int, str]]:
+    """The languages of a voice, each with its rank there, 1 the first: a byte and a string,
+    repeated, ended by a zero."""
+    names: list[tuple[int, str]] = []
+    while address and (rank := ctypes.string_at(address, 1)) != b"\0":
         name = ctypes.string_at(address + 1)
-        names.append(name.decode("utf-8", "replace"))
+        names.append((rank[0], name.decode("utf-8", "replace")))
         address += len(name) + 2
     return names
