@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from voicebot_local.events import (
     from_json,
 )
 from voicebot_local.gpu.trace import examine
+from voicebot_local.paths import examples_dir
 from voicebot_local.session import APOLOGY
 from voicebot_local.turns.machine import TurnMachine
 from voicebot_local.turns.replay import replay
@@ -42,6 +44,9 @@ from voicebot_local.turns.settings import TurnSettings
 
 COMMAND = [sys.executable, "-m", "voicebot_local.cli", "run"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+EXAMPLES: list[dict[str, Any]] = tomllib.loads(
+    (examples_dir() / "conversation.toml").read_text("utf-8")
+)["turn"]
 LONGEST_S = 170
 HUNG_S = 60.0
 """A step of a test's tiny model takes milliseconds; on a busy machine, somewhat more (s)."""
@@ -88,6 +93,16 @@ def converse(
     return Done(
         done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
     )
+
+
+def question() -> tuple[Path, str]:
+    """A recording with one voice at 16 kHz that the starter stack understands, and its words."""
+    turn = next(
+        turn
+        for turn in EXAMPLES
+        if (turn["rate"], "capital" in turn["transcript"]) == (16_000, True)
+    )
+    return examples_dir() / turn["file"], turn["transcript"]
 
 
 def inputs(*files: Path) -> list[object]:

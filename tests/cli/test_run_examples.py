@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli.program import Done, check_latencies, check_log, converse, inputs, read_log
+from tests.cli.program import EXAMPLES, Done, check_latencies, check_log, converse, inputs, read_log
 from voicebot_local.cards import example_recordings
-from voicebot_local.paths import examples_dir
-
-EXPECTED: list[dict[str, Any]] = tomllib.loads(
-    (examples_dir() / "conversation.toml").read_text("utf-8")
-)["turn"]
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +23,15 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path, Path]:
 
 def test_all_of_it_is_a_conversation(held: tuple[Done, Path, Path]) -> None:
     done, _, events = held
-    assert len(done.turns) == len(EXPECTED) >= 3
+    assert len(done.turns) == len(EXAMPLES) >= 3
     assert not any(turn["interrupted"] or turn["failed"] for turn in done.turns)
     assert all(turn["heard"] == turn["assistant"] for turn in done.turns)
     check_log(read_log(events))
 
 
-@pytest.mark.parametrize("number", range(len(EXPECTED)), ids=[turn["file"] for turn in EXPECTED])
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=[turn["file"] for turn in EXAMPLES])
 def test_a_recording_is_understood_and_answered(held: tuple[Done, Path, Path], number: int) -> None:
-    turn, expected = held[0].turns[number], EXPECTED[number]
+    turn, expected = held[0].turns[number], EXAMPLES[number]
     assert turn["user"] == expected["transcript"]
     assert expected["reply"].lower() in turn["assistant"].lower()
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from scripts.make_fixtures.spoken import spoken
-from tests.cli.program import check_death, check_log, inputs, kill_in_mid_turn, watched
+from tests.cli.program import check_death, check_log, inputs, kill_in_mid_turn, question, watched
 from voicebot_local.events import Stage
 
 
 @pytest.mark.parametrize("stage", ["recognizer", "chat", "synthesizer"])
 def test_a_killed_engine_costs_one_turn(tmp_path: Path, stage: Stage) -> None:
-    joke = tmp_path / "joke.wav"
-    soundfile.write(joke, spoken("tell me a joke", "en-us", 16_000), 16_000)
-    arguments = ("--backend", "starter", "--pace", "fast", *inputs(joke, joke, joke))
+    file, _ = question()
+    arguments = ("--backend", "starter", "--pace", "fast", *inputs(file, file, file))
     with watched(tmp_path / "e.jsonl", *arguments) as run:
         kill_in_mid_turn(run, stage, turn=2)
         done = run.finish()

@@ -10,14 +10,15 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
+import soxr
 
-from scripts.make_fixtures.spoken import spoken
-from tests.cli.program import ALL_BYTES, Watched, converse, inputs, memory, watched
+from tests.cli.program import ALL_BYTES, Watched, converse, inputs, memory, question, watched
 from voicebot_local.events import RecordingFailed, SessionStarted, TurnFinished, VoiceActivity
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
 
 STARTER = ("--backend", "starter", "--pace", "fast")
-RATE = 16_000
+QUESTION, WORDS = question()
+SPOKEN, RATE = soundfile.read(QUESTION, dtype="float32")
 GROWTH_BYTES = 6_000_000
 """What the allocator may add to a process that keeps nothing."""
 
@@ -64,14 +65,14 @@ def test_what_is_no_speech_is_not_answered(tmp_path: Path) -> None:
 def test_any_rate_width_and_number_of_channels_is_heard(tmp_path: Path) -> None:
     """The upper half of speech is missing on a telephone: it is answered, but may be misheard."""
     telephone, studio, old = (tmp_path / f"{name}.wav" for name in ("phone", "studio", "old"))
-    soundfile.write(telephone, spoken("tell me a joke", "en-us", 8_000), 8_000, "ULAW")
-    voice = spoken("what can you do", "en-us", 48_000)
+    soundfile.write(telephone, soxr.resample(SPOKEN, RATE, 8_000), 8_000, "ULAW")
+    voice = soxr.resample(SPOKEN, RATE, 48_000)
     soundfile.write(studio, np.stack([voice, 0.5 * voice], axis=1), 48_000, "PCM_24")
-    soundfile.write(old, spoken("hello", "en-us", 22_050), 22_050, "PCM_U8")
+    soundfile.write(old, soxr.resample(SPOKEN, RATE, 22_050), 22_050, "PCM_U8")
     done = converse(*STARTER, *inputs(telephone, studio, old))
     assert done.code == 0, done.said
     said = [turn["user"] for turn in done.turns]
-    assert said[-2:] == ["what can you do", "hello"]
+    assert said[-2:] == [WORDS, WORDS]
     assert len(said) == 3
     assert all(turn["heard"] for turn in done.turns)
 
@@ -79,19 +80,18 @@ def test_any_rate_width_and_number_of_channels_is_heard(tmp_path: Path) -> None:
 def test_a_long_recording_takes_no_more_memory(tmp_path: Path) -> None:
     """Ten minutes of near silence in which somebody speaks four times."""
     long = tmp_path / "long.wav"
-    question = spoken("tell me a joke", "en-us", RATE)
     hiss = noise(60, 0.001)
     with soundfile.SoundFile(long, "w", RATE, 1) as file:
         for minute in range(10):
             sound = hiss.copy()
             if minute % 3 == 0:
-                sound[5 * RATE :][: len(question)] += question
+                sound[5 * RATE :][: len(SPOKEN)] += SPOKEN
             file.write(sound)
     with watched(tmp_path / "e.jsonl", *STARTER, "--input", long) as run:
         used = memory_by_minute(run)
         done = run.finish()
     assert done.code == 0, done.said
-    assert [turn["user"] for turn in done.turns] == ["tell me a joke"] * 4
+    assert [turn["user"] for turn in done.turns] == [WORDS] * 4
     assert len(used) == 10
     for sizes in zip(*used, strict=True):
         assert max(sizes[2:]) - sizes[1] < GROWTH_BYTES, used
@@ -114,9 +114,8 @@ def memory_by_minute(run: Watched) -> list[tuple[int, int]]:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
 def test_a_full_disk_ends_the_recording_alone(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: it is reached in the same call."""
-    speech, record, output = (tmp_path / f"{name}.wav" for name in ("i", "s", "o"))
-    soundfile.write(speech, spoken("tell me a joke", "en-us", RATE), RATE)
-    files = ("--record", record, "--output", output, *inputs(speech, speech))
+    record, output = tmp_path / "s.wav", tmp_path / "o.wav"
+    files = ("--record", record, "--output", output, *inputs(QUESTION, QUESTION))
     with watched(tmp_path / "e.jsonl", *STARTER, *files) as run:
         run.wait_for(SessionStarted, 0)
         limit = 200_000

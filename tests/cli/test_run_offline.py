@@ -10,14 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from scripts.make_fixtures.spoken import spoken
-from tests.cli.program import Done, converse, inputs, processes, read_log
+from tests.cli.program import Done, converse, inputs, processes, question, read_log
 from voicebot_local.config import load_config
 
 STARTER = ("--backend", "starter", "--pace", "fast")
-QUESTION = "tell me a joke"
+QUESTION, WORDS = question()
 UNSHARE = ("unshare", "--user", "--map-root-user", "--net")
 """Runs a command with no network but a loopback that is down; it takes no privilege on most
 systems, and containers may forbid it."""
@@ -51,23 +49,16 @@ def network_can_be_cut_off() -> bool:
 
 def check(done: Done) -> None:
     assert done.code == 0, done.said
-    assert [turn["user"] for turn in done.turns] == [QUESTION]
+    assert [turn["user"] for turn in done.turns] == [WORDS]
     assert done.turns[0]["heard"] == done.turns[0]["assistant"] != ""
 
 
-@pytest.fixture
-def question(tmp_path: Path) -> Path:
-    file = tmp_path / "question.wav"
-    soundfile.write(file, spoken(QUESTION, "en-us", 16_000), 16_000)
-    return file
-
-
-def test_no_address_is_used_and_no_name_is_asked_for(question: Path, tmp_path: Path) -> None:
+def test_no_address_is_used_and_no_name_is_asked_for(tmp_path: Path) -> None:
     """Holds on every system, and for what Python does; see below for all the rest."""
     (tmp_path / "sitecustomize.py").write_text(WATCH)
     seen, events = tmp_path / "seen.txt", tmp_path / "e.jsonl"
     environment = {"SEEN": str(seen), "PYTHONPATH": str(tmp_path)}
-    check(converse(*STARTER, *inputs(question), "--events", events, environment=environment))
+    check(converse(*STARTER, *inputs(QUESTION), "--events", events, environment=environment))
     lines = seen.read_text().splitlines()
     asked = "import socket; socket.gethostbyname('localhost')"
     subprocess.run([sys.executable, "-c", asked], env=os.environ | environment, check=True)
@@ -80,7 +71,7 @@ def test_no_address_is_used_and_no_name_is_asked_for(question: Path, tmp_path: P
 @pytest.mark.skipif(
     not network_can_be_cut_off(), reason="this system lets nobody cut off the network"
 )
-def test_it_works_where_there_is_no_network(question: Path) -> None:
+def test_it_works_where_there_is_no_network() -> None:
     alone = subprocess.run(
         [*UNSHARE, sys.executable, "-c", "import socket; print(socket.if_nameindex())"],
         capture_output=True,
@@ -88,7 +79,7 @@ def test_it_works_where_there_is_no_network(question: Path) -> None:
         check=True,
     )
     assert alone.stdout.count("lo") == alone.stdout.count("(") == 1
-    check(converse(*STARTER, *inputs(question), within=UNSHARE))
+    check(converse(*STARTER, *inputs(QUESTION), within=UNSHARE))
 
 
 def test_offline_is_what_one_gets_unless_one_says_otherwise() -> None:
