@@ -11,7 +11,7 @@ from voicebot_local.providers.base import Samples
 from voicebot_local.providers.tts.espeak import EspeakConfig, EspeakEngine
 
 RESERVED_VOICES = ("en-us+m1", "en-us+f1", "en-gb+m2")
-"""Voices of the examples and of the measurements: nothing was ever tuned on them."""
+"""Voices of the examples and of the measurements: fit settings with other voices."""
 
 LEAD_S, TAIL_S = 0.3, 0.5
 NOISE_DBFS = -65.0
