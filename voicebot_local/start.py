@@ -18,6 +18,7 @@ from voicebot_local.cards import Card, choose_card
 from voicebot_local.config import Config, require_stack, system_prompt
 from voicebot_local.engines.client import EngineNotice, StepsDone
 from voicebot_local.engines.tasks import owned_tasks
+from voicebot_local.errors import InputError
 from voicebot_local.events import (
     DeviceSteps,
     EngineLoaded,
@@ -40,6 +41,8 @@ from voicebot_local.session import BlockSink, Session, SessionSettings
 from voicebot_local.stopping import Stop, stopping
 from voicebot_local.typing_in import TypedTurns
 from voicebot_local.usage import Usage
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +123,22 @@ def _open_files(
     record = options.record or card.record
     if record is not None:
         session = SessionRecorder(record, rate)
-        files.callback(session.close)
+        files.callback(_finish, session)
         sinks.append(session)
     if options.output is not None:
         replies = ReplyRecorder(options.output, rate)
-        files.callback(replies.close)
+        files.callback(_finish, replies)
         sinks.append(replies)
     events = files.enter_context(EventsFile(options.events)) if options.events else None
     return sinks, events
+
+
+def _finish(file: SessionRecorder | ReplyRecorder) -> None:
+    """Close a recording. A disk that is full now is told, as one that was full before."""
+    try:
+        file.close()
+    except InputError as error:
+        logger.error("%s %s", error.message, error.mend)
 
 
 async def _converse(

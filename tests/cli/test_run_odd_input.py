@@ -122,13 +122,10 @@ def test_a_full_disk_ends_the_recording_alone(tmp_path: Path) -> None:
         resource.prlimit(run.program.pid, resource.RLIMIT_FSIZE, (limit, limit))
         done = run.finish()
     assert done.code == 0, done.said
-    failures = [
-        entry.event.message for entry in run.entries if isinstance(entry.event, RecordingFailed)
-    ]
-    assert len(failures) == 2
-    for file in (record, output):
-        (message,) = (message for message in failures if str(file) in message)
-        assert message in done.said
+    failed = [entry for entry in run.entries if isinstance(entry.event, RecordingFailed)]
+    assert failed
+    for file in (record, output):  # The replies may be so short that it is their last piece.
+        assert f"Recording to {file} stopped after" in done.said
         assert 1 < soundfile.info(file).duration < 5
     finished = [entry for entry in run.entries if isinstance(entry.event, TurnFinished)]
     assert len(finished) == len(done.turns) == 2
