@@ -2,8 +2,8 @@
 
     python -m scripts.make_fixtures.starter_accuracy [--most 60] [--no-chat] [--wrong]
 
-The held-out sentences of the chat corpus, spoken by three voices that no setting was fitted to,
-go through the recognizer and the chat model. For each voice it prints the share of words misheard, of
+The held-out sentences of the chat corpus, spoken by three voices that no setting was fitted to, go
+through the recognizer and the chat model. For each voice it prints the share of words misheard, of
 sentences understood exactly, and of answers that are right to the letter; then what sentences from
 outside and noises come to. `--most` takes that many sentences, spread over the corpus.
 """
