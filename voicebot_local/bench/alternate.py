@@ -9,14 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from voicebot_local.bench.interrupting import (
-    Interruption,
     compose,
     plan_interruptions,
-    write_interruption,
 )
 from voicebot_local.bench.machine import this_machine
-from voicebot_local.bench.playing import play
-from voicebot_local.bench.recordings import UserTurn, load_sound
+from voicebot_local.bench.playing import Played, play
+from voicebot_local.bench.recordings import UserTurn, load_sound, span_of
 from voicebot_local.bench.results import (
     VERSION,
     BargeInResult,
@@ -28,13 +26,13 @@ from voicebot_local.bench.sessions import (
     Identity,
     Measured,
     measure_session,
-    spans_of,
     turn_results,
 )
-from voicebot_local.bench.spans import Span
 from voicebot_local.bench.stacks import Stack
 from voicebot_local.errors import InputError
 
+RATE = 24_000
+"""Rate at which sound is composed (Hz)."""
 OnProgress = Callable[[str, int, int], None]
 """What goes on, and how many turns of how many are over."""
 
@@ -59,7 +57,7 @@ class _Found:
 
 def bench(
     stacks: Sequence[Stack],
-    turns: Sequence[UserTurn],
+    turns: list[UserTurn],
     source: str,
     wishes: Wishes,
     on_progress: OnProgress,
@@ -72,14 +70,10 @@ def bench(
         for repeat in range(1, wishes.repeat + 1):
             for stack in stacks:
                 place = directory / f"{repeat}-{_file_name(stack.name)}"
-                _one(
-                    Identity(stack.name, repeat),
-                    stack,
-                    list(turns),
-                    (place, wishes),
-                    found,
-                    on_progress,
-                )
+                one = _Stack(stack, repeat, place, wishes, on_progress)
+                measured = one.converse(turns, found)
+                if wishes.barge_in:
+                    one.interrupt(turns, measured, found)
     return Results(
         VERSION,
         datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -94,68 +88,54 @@ def bench(
     )
 
 
-def _one(
-    identity: Identity,
-    stack: Stack,
-    turns: list[UserTurn],
-    where: tuple[Path, Wishes],
-    found: _Found,
-    on_progress: OnProgress,
-) -> None:
-    """One conversation, and one in which its longest replies are spoken over."""
-    place, wishes = where
-    of = f"{stack.name}, {identity.repeat} of {wishes.repeat}"
-    paths = [turn.path for turn in turns]
-    _make(place)
-    on_progress(of, 0, len(turns))
-    played = play(stack, paths, place, wishes.pace, lambda done: on_progress(of, done, len(turns)))
-    rate = 24_000
-    sounds = [load_sound(path, rate) for path in paths]
-    spans = [spans_of(turn, sound) for turn, sound in zip(turns, sounds, strict=True)]
-    measured = measure_session(identity, played, spans, paths)
-    found.turns += turn_results(identity, measured)
-    found.sessions.append(measured.result)
-    if not wishes.barge_in or len(measured.heard) < len(turns):
-        return
-    planned = plan_interruptions(measured.meters, measured.heard)
-    if not planned:
-        return
-    place = place / "barge-in"
-    _make(place)
-    recordings: list[Path] = []
-    inside: list[list[Span]] = []
-    for number, one in enumerate(planned, 1):
-        first, second = sounds[one.first], sounds[one.second]
-        sound = compose(first, second, one.gap_s)
-        pair = [turns[one.first], turns[one.second]]
-        recordings.append(write_interruption(place, number, pair, sound).path)
-        inside.append(
-            _composed_spans(one, pair, (first.start, first.end, second.end - second.start), rate)
+class _Stack:
+    """One stack in one repeat: a conversation, and one in which its replies are spoken over."""
+
+    def __init__(
+        self, stack: Stack, repeat: int, place: Path, wishes: Wishes, on_progress: OnProgress
+    ) -> None:
+        self._stack = stack
+        self._repeat = repeat
+        self._place = place
+        self._pace = wishes.pace
+        self._of = f"{stack.name}, {repeat} of {wishes.repeat}"
+        self._on_progress = on_progress
+
+    def converse(self, turns: list[UserTurn], found: _Found) -> Measured:
+        """Play the turns as they are."""
+        paths = [turn.path for turn in turns]
+        played = self._play(paths, self._place, self._of, len(turns))
+        spans = [[span_of(turn, load_sound(turn.path, RATE))] for turn in turns]
+        identity = Identity(self._stack.name, self._repeat)
+        measured = measure_session(identity, played, spans, paths)
+        found.turns += turn_results(identity, measured)
+        found.sessions.append(measured.result)
+        return measured
+
+    def interrupt(self, turns: list[UserTurn], before: Measured, found: _Found) -> None:
+        """Speak over the replies that were longest `before`, if any was long enough."""
+        planned = plan_interruptions(before.meters, before.heard)
+        if not planned:
+            return
+        place = self._place / "barge-in"
+        sounds = [load_sound(turn.path, RATE) for turn in turns]
+        composed = [compose(one, turns, sounds) for one in planned]
+        paths = [place / f"interruption-{number}.wav" for number, _ in enumerate(composed, 1)]
+        _make(place)
+        for path, one in zip(paths, composed, strict=True):
+            one.write(path)
+        played = self._play(paths, place, f"{self._of}, barge-in", 2 * len(paths))
+        identity = Identity(self._stack.name, self._repeat, spoken_over=True)
+        measured = measure_session(identity, played, [one.spans for one in composed], paths)
+        found.barge_ins += _barge_ins(identity, measured)
+        found.sessions.append(measured.result)
+
+    def _play(self, paths: list[Path], place: Path, of: str, turns: int) -> Played:
+        _make(place)
+        self._on_progress(of, 0, turns)
+        return play(
+            self._stack, paths, place, self._pace, lambda done: self._on_progress(of, done, turns)
         )
-    total = 2 * len(planned)
-    on_progress(f"{of}, barge-in", 0, total)
-    again = play(
-        stack,
-        recordings,
-        place,
-        wishes.pace,
-        lambda done: on_progress(f"{of}, barge-in", done, total),
-    )
-    identity = Identity(identity.stack, identity.repeat, spoken_over=True)
-    spoken_over = measure_session(identity, again, inside, recordings)
-    found.barge_ins += _barge_ins(identity, spoken_over)
-    found.sessions.append(spoken_over.result)
-
-
-def _composed_spans(
-    one: Interruption, turns: list[UserTurn], samples: tuple[int, int, int], rate: int
-) -> list[Span]:
-    start, end, length = samples
-    over = end / rate + one.gap_s
-    return [
-        Span(start / rate, end / rate, turns[0].transcript, turns[0].name),
-        Span(over, over + length / rate, turns[1].transcript, turns[1].name),
-    ]
 
 
 def _barge_ins(identity: Identity, measured: Measured) -> list[BargeInResult]:

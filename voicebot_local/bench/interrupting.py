@@ -10,6 +10,8 @@ import soundfile
 
 from voicebot_local.bench.recorded import HeardTurn, Meters
 from voicebot_local.bench.recordings import Sound, UserTurn
+from voicebot_local.bench.spans import Span
+from voicebot_local.providers.base import Samples
 
 MOST = 3
 """Interruptions in one session."""
@@ -26,6 +28,19 @@ class Interruption:
     first: int
     second: int
     gap_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A recording in which the user speaks twice, and where."""
+
+    rate: int
+    samples: Samples
+    spans: list[Span]
+
+    def write(self, path: Path) -> None:
+        """Make it a file."""
+        soundfile.write(path, self.samples, self.rate, subtype="FLOAT")
 
 
 def plan_interruptions(meters: Meters, heard: list[HeardTurn]) -> list[Interruption]:
@@ -47,22 +62,16 @@ def plan_interruptions(meters: Meters, heard: list[HeardTurn]) -> list[Interrupt
     ]
 
 
-def compose(first: Sound, second: Sound, gap_s: float) -> Sound:
-    """`first` up to its last audible sample, silence, and `second` from its first audible one."""
-    samples = np.concatenate(
-        (
-            first.samples[: first.end],
-            np.zeros(round(gap_s * first.rate), np.float32),
-            second.samples[second.start :],
-        )
-    )
-    return Sound(first.rate, samples, first.start, len(samples))
-
-
-def write_interruption(
-    directory: Path, number: int, turns: list[UserTurn], sound: Sound
-) -> UserTurn:
-    """The composed sound as a recording, named for the turn that interrupts."""
-    path = directory / f"interruption-{number}.wav"
-    soundfile.write(path, sound.samples, sound.rate, subtype="FLOAT")
-    return UserTurn(path, turns[1].transcript)
+def compose(one: Interruption, turns: list[UserTurn], sounds: list[Sound]) -> Composed:
+    """The first turn up to its last audible sample, silence, the second from its first one."""
+    first, second = sounds[one.first], sounds[one.second]
+    rate = first.rate
+    gap = np.zeros(round(one.gap_s * rate), np.float32)
+    samples = np.concatenate((first.samples[: first.end], gap, second.samples[second.start :]))
+    over = first.end + len(gap)
+    ends = ((first.start, first.end), (over, over + second.end - second.start))
+    spans = [
+        Span(start / rate, end / rate, turns[number].transcript, turns[number].name)
+        for (start, end), number in zip(ends, (one.first, one.second), strict=True)
+    ]
+    return Composed(rate, samples, spans)

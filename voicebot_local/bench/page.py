@@ -33,6 +33,12 @@ def page(
     parts = [f"<h1>{escape(title)}</h1>"]
     for one in comparisons:
         parts.append(f'<p class="verdict">{escape(wording.verdict(one))}</p>')
+    parts += [
+        f'<p class="note">{escape(stack.name)} talks to {wording.HERE}: if that is '
+        "scripts/fake_cloud.py, its latencies are SIMULATED.</p>"
+        for stack in results.stacks
+        if wording.is_here(stack)
+    ]
     parts += ["<h2>How long until it answers</h2>", _image(latencies_svg(results), "Latencies")]
     parts += [
         "<h2>Where the time of the median turn goes</h2>",

@@ -11,6 +11,7 @@ import numpy as np
 
 from voicebot_local.audio.level import LevelMeter
 from voicebot_local.audio.recording import Recording, check_recording
+from voicebot_local.bench.spans import Span
 from voicebot_local.errors import InputError
 from voicebot_local.providers.base import Samples
 
@@ -42,6 +43,11 @@ class Sound:
     samples: Samples
     start: int
     end: int
+
+
+def span_of(turn: UserTurn, sound: Sound) -> Span:
+    """Where the user speaks in the recording of one turn."""
+    return Span(sound.start / sound.rate, sound.end / sound.rate, turn.transcript, turn.name)
 
 
 def find_turns(directory: Path) -> list[UserTurn]:

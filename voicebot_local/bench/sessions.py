@@ -12,7 +12,7 @@ from voicebot_local.bench.locate import locate
 from voicebot_local.bench.logged import LoggedTurn, SessionLog, read_log
 from voicebot_local.bench.playing import Played
 from voicebot_local.bench.recorded import HeardTurn, Meters, turns_of
-from voicebot_local.bench.recordings import Sound, UserTurn, load_sound
+from voicebot_local.bench.recordings import load_sound
 from voicebot_local.bench.results import SessionResult, TurnResult
 from voicebot_local.bench.spans import Span
 from voicebot_local.bench.words import word_errors
@@ -70,11 +70,6 @@ def measure_session(
     ]
     heard = turns_of(meters, spans)
     return Measured(meters, heard, log, _result(identity, played, log, heard, meters))
-
-
-def spans_of(turn: UserTurn, sound: Sound) -> list[Span]:
-    """Where the user speaks in a recording of one turn."""
-    return [Span(sound.start / sound.rate, sound.end / sound.rate, turn.transcript, turn.name)]
 
 
 def turn_results(identity: Identity, measured: Measured) -> list[TurnResult]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voicebot_local.bench.results import StackInfo
+from voicebot_local.bench.wording import HERE
 from voicebot_local.config import BACKENDS, Config, load_config
 from voicebot_local.errors import ConfigError
 from voicebot_local.events import Stage
@@ -53,7 +54,7 @@ class Stack:
             if not section.is_here
         ]
         providers: dict[str, str] = {
-            stage: f"{name_of(section)} (a server on this machine)"
+            stage: f"{name_of(section)} ({HERE})"
             if stage in hosted and hosted[stage].is_here
             else name_of(section)
             for stage, section in sections.items()

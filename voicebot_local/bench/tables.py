@@ -41,6 +41,14 @@ def print_results(console: Console, results: Results, summaries: list[Summary]) 
                 style="yellow",
                 highlight=False,
             )
+    for stack in results.stacks:
+        if wording.is_here(stack):
+            console.print(
+                f"{stack.name} talks to {wording.HERE}: if that is scripts/fake_cloud.py, its "
+                "latencies are SIMULATED.",
+                style="yellow",
+                highlight=False,
+            )
     if results.pace == "fast":
         console.print(
             "Not in real time: latencies and processor times mean nothing here.", style="yellow"

@@ -10,6 +10,7 @@ from voicebot_local.bench.summary import Comparison, Summary
 from voicebot_local.metrics import STAGES
 
 NOTHING = "–"
+HERE = "a server on this machine"
 STAGE_NAMES = {
     "turn_decision": "turn decision",
     "asr_final": "final transcript",
@@ -147,16 +148,24 @@ def where_time_goes(one: Comparison) -> str:
 
 def what_leaves(stack: StackInfo) -> str:
     """What of a conversation is sent to somebody else."""
+    if not stack.leaves and is_here(stack):
+        return f"{stack.name}: nothing leaves the machine; its services are servers on it."
     if not stack.leaves:
         return f"{stack.name}: nothing leaves the machine."
     return f"{stack.name} sends {'; '.join(stack.leaves)}."
 
 
+def is_here(stack: StackInfo) -> bool:
+    """Whether a service of the stack is a server on this machine."""
+    return any(HERE in name for name in stack.providers.values())
+
+
 def what_it_costs(summary: Summary) -> str:
-    """Money, where a service said what it bills."""
+    """Money, where a service said what it bills; by the prices of the configuration."""
     if summary.cost_usd_per_min is None:  # No service reported what it used.
         return f"{summary.stack}: nothing is billed; the machine and its power are yours."
-    return f"{summary.stack}: {summary.cost_usd_per_min:.4f} US$ a minute of conversation."
+    cost = f"{summary.cost_usd_per_min:.4f} US$ a minute"
+    return f"{summary.stack}: {cost}, by the prices in its configuration."
 
 
 def circumstances(results: Results) -> str:
