@@ -107,7 +107,8 @@ for kind in LOCAL_ENGINES.values():
     load_class(kind.config_class), load_class(kind.engine)
 for kind in HOSTED.values():
     load_class(kind.config_class), load_class(kind.provider)
-heavy = {"openai", "websockets", "httpx2", "torch", "nemo", "TTS", "llama_cpp", "pocketsphinx", "transformers", "espeakng_loader"}
+heavy = {"openai", "websockets", "httpx2", "torch", "nemo", "TTS", "llama_cpp", "pocketsphinx"}
+heavy |= {"transformers", "espeakng_loader"}
 print(json.dumps([[*LOCAL_ENGINES, *HOSTED], sorted(heavy & set(sys.modules))]))
 """
 
