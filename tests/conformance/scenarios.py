@@ -28,7 +28,8 @@ from voicebot_local.providers.base import (
 
 Kill = Callable[[], None]
 
-_SPEECH = Path(__file__).parents[1] / "data" / "nemo" / "joke.wav"
+# Long enough that a recognizer which learns a speaker does not depend on who spoke before.
+_SPEECH = Path(__file__).parents[2] / "examples" / "05-capital-of-france.wav"
 _CLAUSES = ("Hello there,", "", "this is the second of 2 clauses.")
 _QUESTION = (Message("system", "You are brief."), Message("user", "Tell me a long story."))
 
