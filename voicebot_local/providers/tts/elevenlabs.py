@@ -11,20 +11,22 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote, urlencode
 
-import anyio
 import numpy as np
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 from pydantic import Field
 
-from voicebot_local.engines.tasks import owned_tasks
 from voicebot_local.errors import ProviderError
-from voicebot_local.events import UsageReported
 from voicebot_local.providers.base import Samples, SpokenAudio, Word
 from voicebot_local.providers.hosted import Busy, HostedConfig, Report, Service
 from voicebot_local.providers.line import Line
 from voicebot_local.providers.line_call import Call, JsonObject
-from voicebot_local.providers.tts.spoken_clauses import Clauses, samples_of
+from voicebot_local.providers.tts.spoken_clauses import (
+    Clauses,
+    characters_used,
+    samples_of,
+    speaking,
+)
 
 MOST_CONTEXTS = 4
 """The service allows five at once, and closes the socket over one more; one is being closed."""
@@ -96,23 +98,13 @@ class ElevenLabsSynthesizer:
         async with self._line.call() as call:
             reply = _Reply(call, self._dialect, self._config.sample_rate)
             try:
-                async with owned_tasks() as tasks:
-                    tasks.start_soon(reply.write, clauses)
-                    yield reply.audio()
-                    tasks.cancel_scope.cancel()
+                async with speaking(reply, clauses) as audio:
+                    yield audio
             finally:
-                with anyio.CancelScope(shield=True):
-                    await reply.close()
-                self._tell(reply.clauses.characters)
-
-    def _tell(self, characters: int) -> None:
-        if characters:
-            cost = characters / 1000 * self._config.price_per_1000_characters
-            self._report(
-                UsageReported(
-                    "synthesizer", self._config.provider, characters=characters, cost_usd=cost
-                )
-            )
+                if characters := reply.clauses.characters:
+                    config = self._config
+                    price = config.price_per_1000_characters
+                    self._report(characters_used(config.provider, characters, price))
 
 
 class _Dialect:

@@ -6,13 +6,16 @@ import base64
 import binascii
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 import anyio
 import numpy as np
 from anyio import CancelScope
 
-from voicebot_local.providers.base import Samples
+from voicebot_local.engines.tasks import owned_tasks
+from voicebot_local.events import UsageReported
+from voicebot_local.providers.base import Samples, SpokenAudio
 
 AHEAD = 3
 """Clauses that may be with the service at once; what is sent is billed, be it heard or not."""
@@ -69,6 +72,43 @@ class Clauses:
     def _announce(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
+
+
+class HostedReply(Protocol):
+    """One reply on its way: a hosted synthesizer's own way of writing and reading it."""
+
+    clauses: Clauses
+
+    async def write(self, clauses: AsyncIterable[str]) -> None:
+        """Send the clauses as they come, then the end."""
+
+    def audio(self) -> AsyncIterator[SpokenAudio]:
+        """What comes back."""
+        ...
+
+    async def close(self) -> None:
+        """The caller wants nothing more; the socket stays."""
+
+
+@asynccontextmanager
+async def speaking(
+    reply: HostedReply, clauses: AsyncIterable[str]
+) -> AsyncIterator[AsyncIterator[SpokenAudio]]:
+    """Write `clauses` while the block reads the audio; leaving it closes the reply, in any case."""
+    try:
+        async with owned_tasks() as tasks:
+            tasks.start_soon(reply.write, clauses)
+            yield reply.audio()
+            tasks.cancel_scope.cancel()
+    finally:
+        with CancelScope(shield=True):
+            await reply.close()
+
+
+def characters_used(provider: str, characters: int, price_per_1000: float) -> UsageReported:
+    """What a reply of so many characters came to."""
+    cost = characters / 1000 * price_per_1000
+    return UsageReported("synthesizer", provider, characters=characters, cost_usd=cost)
 
 
 def samples_of(encoded: Any) -> Samples:
