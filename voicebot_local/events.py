@@ -193,6 +193,19 @@ class Transcribed:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnScored:
+    """`source` gives `probability` that the user is done with turn `turn`.
+
+    It judged what was said up to `position` (16 kHz samples); what comes after voids it.
+    """
+
+    turn: int
+    source: str
+    probability: float
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class UserTyped:
     """A whole turn came from the keyboard."""
 
@@ -398,6 +411,7 @@ Observation: TypeAlias = (
     | InputEnded
     | VoiceActivity
     | Transcribed
+    | TurnScored
     | UserTyped
     | ReplyText
     | ReplyTextEnded

@@ -21,6 +21,7 @@ from voicebot_local.events import (
     TurnCommitted,
     TurnDiscarded,
     TurnFinished,
+    TurnScored,
     UserTyped,
     VoiceActivity,
 )
@@ -255,6 +256,7 @@ ANYTHING = st.one_of(
     st.tuples(st.just("speak"), st.floats(0.03, 1.5)),
     st.tuples(st.just("pause"), st.floats(0.03, 1.5)),
     st.builds(Transcribed, SMALL, SMALL, st.sampled_from(["", "yes", "no"]), st.booleans()),
+    st.builds(TurnScored, SMALL, st.just("detector"), st.floats(0, 1), st.integers(0, 10**6)),
     st.builds(PlayoutStarted, SMALL, SMALL, st.just(0)),
     st.builds(PlayoutFinished, SMALL, SMALL, st.just(0), st.just(0)),
     st.builds(StageFailed, SMALL, SMALL, STAGES, st.just("broken")),

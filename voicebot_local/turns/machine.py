@@ -35,10 +35,12 @@ from voicebot_local.events import (
     TurnCommitted,
     TurnDiscarded,
     TurnFinished,
+    TurnScored,
     UserTyped,
     VoiceActivity,
 )
 from voicebot_local.providers.base import RECOGNIZER_RATE
+from voicebot_local.turns.end_of_turn import EndOfTurn
 from voicebot_local.turns.endpointing import SpeechRun
 from voicebot_local.turns.settings import TurnSettings
 
@@ -57,6 +59,7 @@ class State(Enum):
 class _Turn:
     number: int
     texts: dict[int, str] = field(default_factory=dict)
+    so_far: dict[int, str] = field(default_factory=dict)
     parts: int = 0
     revision: int = -1
     failed: Stage | None = None
@@ -65,6 +68,12 @@ class _Turn:
     @property
     def text(self) -> str:
         return " ".join(self.texts[part] for part in sorted(self.texts) if self.texts[part])
+
+    @property
+    def text_so_far(self) -> str:
+        """The final transcripts, and the partial ones where there is none yet."""
+        texts = self.so_far | self.texts
+        return " ".join(texts[part] for part in sorted(texts) if texts[part])
 
     @property
     def waiting(self) -> bool:
@@ -81,8 +90,10 @@ class TurnMachine:
         self.state = State.IDLE
         self._turn = _Turn(0)
         self._run = SpeechRun(settings)
+        self._end = EndOfTurn(settings)
         self._position = 0
         self._audio_to = 0
+        self._spoken_to = 0
         self._part_from = 0
         self._finished = 0
         self._input_ended = False
@@ -116,6 +127,10 @@ class TurnMachine:
                 return self._on_voice(event)
             case Transcribed(is_final=True):
                 return self._on_final(event)
+            case Transcribed():
+                return self._on_partial(event)
+            case TurnScored():
+                return self._on_scored(event)
             case UserTyped():
                 return self._on_typed(event.text)
             case PlayoutStarted():
@@ -136,8 +151,11 @@ class TurnMachine:
 
     def _on_voice(self, event: VoiceActivity) -> list[Decision]:
         self._position = event.position
+        pause_s = self._run.silence_s
         self._run.push(event.position, event.probability)
         if self.state is State.HEARING:
+            if pause_s > 0 and self._run.silence_s == 0:
+                self._end.resumed(pause_s)
             return self._while_hearing()
         needed = self._settings.start_speech_s
         if self.state is State.REPLYING and self._turn.audible:
@@ -159,6 +177,8 @@ class TurnMachine:
             self._turn.failed = None
         elif self.state is State.IDLE:
             self._begin_turn()
+        if self._turn.parts:
+            self._end.resumed((self._run.start - self._spoken_to) / RECOGNIZER_RATE)
         preroll = round(self._settings.preroll_s * RECOGNIZER_RATE)
         audio_from = max(self._run.start - preroll, self._audio_to, 0)
         return made + self._begin_part(self._run.start, audio_from)
@@ -172,7 +192,7 @@ class TurnMachine:
         return [SpeechStarted(self._turn.number, part, position, audio_from)]
 
     def _while_hearing(self) -> list[Decision]:
-        if self._run.silence_s >= self._settings.end_silence_s:
+        if self._run.silence_s >= self._end.wait_s:
             made = self._end_part()
             self._run.reset()
             self.state = State.DECIDING
@@ -183,13 +203,32 @@ class TurnMachine:
 
     def _end_part(self) -> list[Decision]:
         self._audio_to = self._position
+        self._spoken_to = self._run.last_voiced
         part = self._turn.parts - 1
         return [SpeechEnded(self._turn.number, part, self._run.last_voiced, self._position)]
+
+    def _on_partial(self, event: Transcribed) -> list[Decision]:
+        if event.turn == self._turn.number and self.state is State.HEARING:
+            self._turn.so_far[event.part] = event.text.strip()
+            self._end.heard(self._turn.text_so_far, final=False)
+            return self._while_hearing()
+        return []
+
+    def _on_scored(self, event: TurnScored) -> list[Decision]:
+        if (
+            event.turn != self._turn.number
+            or self.state is not State.HEARING
+            or event.position <= self._run.last_voiced
+        ):
+            return []
+        self._end.scored(event.source, event.probability, event.position)
+        return self._while_hearing()
 
     def _on_final(self, event: Transcribed) -> list[Decision]:
         if event.turn != self._turn.number or self.state not in (State.HEARING, State.DECIDING):
             return []
         self._turn.texts.setdefault(event.part, event.text.strip())
+        self._end.heard(self._turn.text_so_far, final=not self._turn.waiting)
         return self._commit_if_ready()
 
     def _commit_if_ready(self) -> list[Decision]:
@@ -268,6 +307,7 @@ class TurnMachine:
 
     def _begin_turn(self) -> None:
         self._turn = _Turn(self._turn.number + 1)
+        self._end.begin()
 
     def _end_if_over(self) -> list[Decision]:
         if self.state is not State.IDLE:

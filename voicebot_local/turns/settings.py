@@ -28,6 +28,13 @@ class TurnSettings(BaseModel):
         le=10,
         description="Silence that ends a turn (s); shorter answers sooner and cuts people off.",
     )
+    eager_silence_s: float = Field(
+        0.2,
+        gt=0,
+        le=10,
+        description="Silence after which a reply is prepared, inaudibly (s); shorter hides more of "
+        "the work and throws more of it away.",
+    )
     barge_in_s: float = Field(
         0.25,
         gt=0,
