@@ -157,6 +157,18 @@ async def left_in_mid_reply(chat: ChatModel) -> None:
     assert await _reply(chat, _QUESTION)
 
 
+async def made_ready(chat: ChatModel) -> None:
+    """A text that grows, is corrected, shrinks, is left in the middle, and is not what is asked."""
+    first, *_ = _QUESTION
+    for text in ("", "Tell", "Tell me a", "Sell me", "Tell me a long story.", "Tell"):
+        await chat.prefill([first, Message("user", text)])
+    with anyio.move_on_after(0.02):
+        await chat.prefill([first, Message("user", "word " * 1000)])
+    assert await _reply(chat, _QUESTION)
+    await chat.prefill([*_QUESTION, Message("assistant", "Once", interrupted=True), _QUESTION[1]])
+    assert await _reply(chat, _QUESTION)
+
+
 async def chat_killed(chat: ChatModel, kill: Kill) -> None:
     async with chat.reply(_QUESTION) as deltas:
         await anext(deltas)
@@ -170,6 +182,7 @@ CHAT_SCENARIOS: Sequence[Callable[[ChatModel], Awaitable[None]]] = (
     a_reply_in_pieces,
     odd_conversations,
     left_in_mid_reply,
+    made_ready,
 )
 
 

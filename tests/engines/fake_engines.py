@@ -140,6 +140,11 @@ class FakeChat(Fake):
             self.do(word)
             yield TextDelta(word + " ")
 
+    def prefill(self, messages: Sequence[Message], steps: Steps) -> None:
+        for word in messages[-1].content.split():
+            self.work(steps)
+            self.do(word)
+
 
 class FakeSynthesizer(Fake):
     """Each letter is one sample, its code point; "long N" is N samples in one piece."""

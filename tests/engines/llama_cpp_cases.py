@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,34 +133,80 @@ def test_the_slice_it_reads_in_does_not_matter(
 TEXTS = st.sampled_from(
     ["Hello!", "What is the weather like?", "a story about a café", "no", "x y z " * 20, "你好 🙂"]
 )
-EDITS = st.lists(
-    st.tuples(st.sampled_from(["ask", "revise", "forget", "leave"]), TEXTS), max_size=6
-)
+KINDS = ["ask", "revise", "correct", "forget", "prefill", "cancel a prefill", "reply", "leave"]
+EDITS = st.lists(st.tuples(st.sampled_from(KINDS), TEXTS, st.integers(0, 12)), max_size=10)
 
 
 def test_what_it_read_before_does_not_matter(engine: LlamaCppEngine, model: Path) -> None:
     fresh = load(model, batch_tokens=5)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(EDITS)
-    def check(edits: list[tuple[str, str]]) -> None:
+    def check(edits: list[tuple[str, str, int]]) -> None:
         said = [PERSONA, user("Hello!")]
-        for edit, text in edits:
+        for edit, text, number in edits:
             if edit == "ask":
                 said += [assistant(text), user(text)]
             elif edit == "revise":
                 said[-1] = user(said[-1].content + text)
+            elif edit == "correct":
+                said[-1] = user(said[-1].content[:number] + text)
             elif edit == "forget":
                 del said[1:-1]
+            elif edit == "prefill":
+                engine.prefill(said, free)
+            elif edit == "cancel a prefill":
+                with suppress(Cancelled):
+                    engine.prefill(said, CancelAt(number))
+            elif edit == "reply":
+                with suppress(Cancelled):
+                    text_of(engine, said, CancelAt(number))
             else:
                 leaving = engine.reply(said, free)
-                next(leaving, None)
+                for _ in range(number):
+                    next(leaving, None)
                 leaving.close()  # type: ignore[attr-defined]
         fresh._context.clear()
         assert text_of(engine, said) == text_of(fresh, said)
 
     check()
     fresh.close()
+
+
+def test_what_was_prefilled_is_not_read_again(model: Path) -> None:
+    engine = load(model, batch_tokens=1, max_reply_tokens=2)
+    before = [PERSONA, user("Hello!"), assistant("Hi. " * 20)]
+    question = "Tell me a story about a lighthouse, please"
+    ahead = []
+    for end in range(0, len(question) + 1, 6):
+        steps = CancelAt()
+        engine.prefill([*before, user(question[:end])], steps)
+        assert set(steps.done) <= {"ahead"}
+        ahead.append(len(steps.done))
+    assert ahead[0] > 80  # the history, read while nothing was said yet
+    assert max(ahead[1:]) <= 12
+    steps = CancelAt()
+    text_of(engine, [*before, user(question)], steps)
+    frame = len(engine.prompt([user("a")])) - len(engine._model.tokens("a"))
+    assert steps.done.count("prefill") <= frame + 6
+    engine.prefill([*before, user(question)], CancelAt(0))  # nothing to do, so nothing to cancel
+    engine.close()
+
+
+def test_a_prefill_cancelled_at_any_slice_leaves_it_ready(model: Path) -> None:
+    sliced = load(model, batch_tokens=16, max_reply_tokens=8)
+    expected = text_of(sliced, TALK)
+    sliced._context.clear()
+    counted = CancelAt()
+    sliced.prefill(TALK, counted)
+    assert len(counted.done) > 3
+    for number in range(len(counted.done)):
+        sliced._context.clear()
+        with pytest.raises(Cancelled):
+            sliced.prefill(TALK, CancelAt(number))
+        assert len(sliced._context.read_tokens) == 16 * number
+        assert text_of(sliced, TALK) == expected
+    sliced.close()
 
 
 def test_only_what_is_new_is_read(model: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.engines.fake_engines import fake
 from tests.engines.running import blocks, said, started
+from voicebot_local.engines import serving
 from voicebot_local.engines.client import Placement
 from voicebot_local.engines.connection import EngineLimits
 from voicebot_local.engines.faces import EngineChatModel, EngineRecognizer, EngineSynthesizer
@@ -192,6 +193,38 @@ async def test_an_error_ends_the_call_only(
         assert "\n" not in str(raised.value)
         assert await said(engine, "x") == ["x "]
         assert len(notices) == 1
+
+
+async def test_a_prefill_gives_nothing_and_can_be_cancelled(placement: Placement) -> None:
+    async with started(fake("chat", step_s=0.01), placement) as (engine, _):
+        chat = EngineChatModel(engine)
+        await chat.prefill([Message("user", "a b c")])
+        with anyio.move_on_after(0.03) as scope:
+            await chat.prefill([Message("user", "x " * 100_000)])
+        assert scope.cancelled_caught
+        assert await said(engine, "x y") == ["x ", "y "]
+        with pytest.raises(ProviderError, match="ZeroDivisionError"):
+            await chat.prefill([Message("user", "a bug b")])
+        assert await said(engine, "x") == ["x "]
+
+
+async def test_a_prefill_is_speculative_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+
+    class FreeDevice:
+        def begin(self, *, speculative: bool = False) -> None:
+            told.append(speculative)
+
+        def acquire(self) -> None: ...
+        def release(self) -> None: ...
+        def rest(self) -> None: ...
+        def interrupt(self) -> None: ...
+
+    monkeypatch.setattr(serving, "_lease", lambda _: FreeDevice())
+    async with started(fake("chat"), "inline") as (engine, _):
+        await EngineChatModel(engine).prefill([Message("user", "a b")])
+        assert await said(engine, "x") == ["x "]
+    assert told == [True, False]
 
 
 async def test_a_history_that_is_too_long_fails_in_the_caller(placement: Placement) -> None:

@@ -115,6 +115,7 @@ class ScriptChat:
     replies: list[str | VoicebotError]
     delay_s: float = 0.02
     asked: list[list[Message]] = field(default_factory=list)
+    prefilled: list[list[Message]] = field(default_factory=list)
     cancelled: int = 0
 
     @asynccontextmanager
@@ -125,6 +126,9 @@ class ScriptChat:
         except anyio.get_cancelled_exc_class():
             self.cancelled += 1
             raise
+
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        self.prefilled.append(list(messages))
 
     async def _deltas(self, text: str | VoicebotError) -> AsyncIterator[TextDelta]:
         await anyio.sleep(self.delay_s)

@@ -105,6 +105,26 @@ def test_a_template_that_fails_later_is_an_error_of_the_call() -> None:
         template.render([Message("user", "no")])
 
 
+@pytest.mark.parametrize("source", [CHAT_TEMPLATE, CHATML, STRICT, SILENT])
+@pytest.mark.parametrize("before", [[], [PERSONA], [HI], [PERSONA, HELLO, HI]])
+def test_an_open_prompt_is_the_beginning_of_whatever_it_grows_to(
+    source: str, before: list[Message]
+) -> None:
+    template = ChatTemplate(source, {"bos_token": "^"})
+    for text in ("", "Tell", "Tell me"):
+        begun = template.render_open([*before, Message("user", text)])
+        assert begun.endswith(text)
+        assert template.render([*before, Message("user", "Tell me a story")]).startswith(begun)
+
+
+def test_an_open_prompt_of_a_template_that_changes_what_is_said_is_empty() -> None:
+    source = "{% for m in messages %}{{ m.content | upper }}{% endfor %}"
+    with pytest.raises(ModelError, match="leaves out"):
+        ChatTemplate(source, {})
+    source = "{% for m in messages %}{{ m.content | replace('said-next', '') }}{% endfor %}"
+    assert ChatTemplate(source, {}).render_open([HELLO]) == ""
+
+
 def test_what_is_said_cannot_hold_control_tokens() -> None:
     template = ChatTemplate(SILENT, {}, ["<|eot_id|>", "<s>"])
     said = Message("user", "a<|eot_<s>id|>b<s>")

@@ -58,6 +58,9 @@ class ScriptedChatEngine:
             pass
         yield TextDelta("Yes.")
 
+    def prefill(self, messages: Sequence[Message], steps: Steps) -> None:
+        """There is nothing to read."""
+
 
 class ScriptedSynthesizerEngine:
     """Gives each clause a third of a second of a tone that is audible from its first sample."""

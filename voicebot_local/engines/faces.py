@@ -40,6 +40,15 @@ class EngineChatModel:
         async with self.engine.call({"messages": wire.message_heads(messages)}) as call:
             yield _Only(TextDelta, call, self.engine.spec.name)
 
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        head = {"messages": wire.message_heads(messages), "prefill": True, "speculative": True}
+        async with self.engine.call(head) as call:
+            async for item in call:
+                raise ProtocolViolation(
+                    self.engine.spec.name,
+                    f"{self.engine.spec.name} gave {type(item).__name__} where it only prepares.",
+                )
+
 
 class EngineSynthesizer:
     """A `Synthesizer` on a local engine."""

@@ -241,6 +241,9 @@ def _items(engine: AnyEngine, stage: Stage, call: ServedCall, steps: Steps) -> I
             return cast(RecognizerEngine, engine).transcribe(audio, steps)
         case "chat":
             messages = wire.read_messages(call.head["messages"])
+            if call.head.get("prefill"):
+                cast(ChatEngine, engine).prefill(messages, steps)
+                return iter(())
             return cast(ChatEngine, engine).reply(messages, steps)
         case "synthesizer":
             clauses = cast(Iterator[str], call.inputs())

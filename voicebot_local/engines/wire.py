@@ -3,7 +3,9 @@
 To the child: `load`, `start`, `input`, `end_of_input`, `cancel`. From it: `loaded` or `failed`;
 for each call `wants` (it has taken so many inputs and asks for the next), `item`, and one last
 `done` or `error` (with "ends" where the child ends with it). Every frame of a call carries its
-number as "call". In between come `steps`: when it used the device.
+number as "call". In between come `steps`: when it used the device. A `start` with "prefill" asks a
+chat model to make ready only, and gets no items; one with "speculative" is work that may be thrown
+away, and waits for everybody else.
 """
 
 from __future__ import annotations

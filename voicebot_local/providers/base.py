@@ -1,8 +1,9 @@
 """The three Protocols that every provider follows, local or hosted, and what flows through them.
 
-One method each, one shape: a context manager that yields an iterator. Leaving the block cancels the
-work; for native code that lands at its next step. A provider serves one call at a time; the next
-call may start as soon as the block before it has been left.
+One shape: a context manager that yields an iterator. Leaving the block cancels the work; for native
+code that lands at its next step. A provider serves one call at a time; the next call may start as
+soon as the block before it has been left. A chat model can also be told beforehand what it will be
+asked: `prefill`.
 
     async with recognizer.transcribe(audio) as transcripts:
         async for transcript in transcripts: ...
@@ -109,6 +110,16 @@ class ChatModel(Protocol):
         """
         ...
 
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        """Make ready to reply to `messages`, whose last user message may still grow.
+
+        Returns once it is ready. Cheap to call again with a longer or corrected text: only the
+        suffix that changed is computed, and a `reply` to it computes only the rest. Cancelling ends
+        it at the next slice. A call of its own: it must be left before `reply` begins. Providers
+        with no use for it return at once. Raises ProviderError.
+        """
+        ...
+
 
 class Synthesizer(Protocol):
     """Text to speech."""
@@ -170,6 +181,8 @@ class ChatEngine(Protocol):
     info: EngineInfo
 
     def reply(self, messages: Sequence[Message], steps: Steps) -> Iterator[TextDelta]: ...
+
+    def prefill(self, messages: Sequence[Message], steps: Steps) -> None: ...
 
 
 class SynthesizerEngine(Protocol):

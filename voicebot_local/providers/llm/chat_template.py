@@ -21,6 +21,8 @@ INTERRUPTED = " —"
 _PROBE = Message("system", "probe-of-the-system-message")
 _USER, _ASSISTANT = Message("user", "probe-of-a-question"), Message("assistant", "probe-of-a-reply")
 
+_GROWS = "probe-of-what-is-said-next"
+
 
 class ChatTemplate:
     """Renders conversations as the prompt that a model expects.
@@ -54,9 +56,20 @@ class ChatTemplate:
 
         Raises ProviderError where the template refuses them.
         """
-        prepared = prepare([self._harmless(message) for message in messages])
+        return self._rendered([self._harmless(message) for message in messages])
+
+    def render_open(self, messages: Sequence[Message]) -> str:
+        """The beginning of that prompt, up to the end of the last message, which may still grow.
+
+        It is "" where the template does not say what was said as it was. Raises ProviderError.
+        """
+        said = [self._harmless(message) for message in messages]
+        said[-1] = replace(said[-1], content=said[-1].content + _GROWS)
+        return self._rendered(said).rpartition(_GROWS)[0]
+
+    def _rendered(self, messages: Sequence[Message]) -> str:
         try:
-            return self._render(self._arrange(prepared))
+            return self._render(self._arrange(prepare(messages)))
         except Exception as error:
             raise ProviderError(
                 "llama_cpp",

@@ -92,6 +92,22 @@ class Context:
                     native.llama_synchronize(self.handle)
         return following if following >= 0 else sampler.draw(self.handle)
 
+    def read_ahead(self, tokens: Sequence[int], steps: Steps) -> None:
+        """Make the memory begin with `tokens`, for a `read` of what they will have become.
+
+        What was read behind them stays. A slice in each step "ahead"; tokens must fit.
+        """
+        if len(tokens) > self.size:
+            raise ValueError(f"{len(tokens)} tokens for a context of {self.size}")
+        same = _common(self._read, tokens)
+        if same == len(tokens):
+            return
+        self._roll_back(same)
+        for start in range(len(self._read), len(tokens), self._slice):
+            with steps("ahead"):
+                self._decode(tokens[start : start + self._slice], logits=False)
+                native.llama_synchronize(self.handle)
+
     def read_next(self, token: int, steps: Steps, sampler: Sampler) -> int:
         """Read one more token and draw the one that follows, in one step "token"."""
         with steps("token"):

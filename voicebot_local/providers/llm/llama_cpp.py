@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -154,8 +154,17 @@ class LlamaCppEngine:
                     break
                 token = self._context.read_next(token, steps, sampler)
 
+    def prefill(self, messages: Sequence[Message], steps: Steps) -> None:
+        """Read `messages` up to the end of the last one, which may grow; see `ChatModel`."""
+        self._context.read_ahead(self._tokens(messages, self._template.render_open), steps)
+
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens that a reply to `messages` begins from; they leave room for the reply."""
+        return self._tokens(messages, self._template.render)
+
+    def _tokens(
+        self, messages: Sequence[Message], render: Callable[[Sequence[Message]], str]
+    ) -> list[int]:
         said = [message for message in messages if message.role != "system"]
         if not said or said[-1].role != "user":
             raise ProviderError(
@@ -167,7 +176,7 @@ class LlamaCppEngine:
         budget = self._room - self._fixed
         while True:
             fitting = fit(messages, self._count, budget)
-            tokens = self._model.tokens(self._template.render(fitting))
+            tokens = self._model.tokens(render(fitting))
             if len(tokens) <= self._room:
                 return tokens
             # Pieces counted one by one can be shorter than the whole.

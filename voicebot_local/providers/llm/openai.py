@@ -166,6 +166,9 @@ class OpenAIChatModel:
             if not reply.complete:
                 self._warm.wake()
 
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        """A service keeps what it has read by itself, and bills what it is sent."""
+
     async def _ask(self, messages: Sequence[Message], reply: OpenAIReply) -> None:
         config = self._config
         asked: dict[str, Any] = {
