@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The commands, put together. Each is imported when it is used; see `voicebot_local.cli.lazy`."""
 
 from __future__ import annotations
 
@@ -7,25 +7,39 @@ from typing import Annotated
 import typer
 
 from voicebot_local import __version__
-from voicebot_local.cli.bench import bench
-from voicebot_local.cli.compare import compare
-from voicebot_local.cli.plan import plan
-from voicebot_local.cli.run import run
-from voicebot_local.cli.simulate import simulate
-from voicebot_local.cli.trace import trace
+from voicebot_local.cli.lazy import Listed, lazy_group, plain_app
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+TALK, STAGES, SETUP, MEASURE = "Talk", "One stage alone", "Set up", "Measure"
+EXAMPLES = """
+Examples:
+  voicebot-local run                          talk; Ctrl-C ends it
+  voicebot-local say "Hello there."           hear the voice
+  voicebot-local transcribe speech.wav        see what is understood
+  voicebot-local config init                  make a file of your own settings
+
+Each command says more with --help.
+"""
+
+
+def _command(group: str, name: str, help_: str, path: str = "") -> Listed:
+    return Listed(group, name, path or f"voicebot_local.cli.{name}:{name}", help_)
+
+
+COMMANDS = (
+    _command(TALK, "run", "Hold a spoken conversation, until Ctrl-C."),
+    _command(SETUP, "plan", "Say what the models need and whether they fit."),
+    _command(MEASURE, "bench", "Measure how fast and how well the assistant answers."),
+    _command(MEASURE, "compare", "Say which of two stacks is faster, and by how much."),
+    _command(MEASURE, "trace", "Check what a conversation's log proves about the GPU."),
+    _command(MEASURE, "simulate", "Simulate conversations that share one card."),
 )
-app.command()(run)
-app.command()(plan)
-app.command()(trace)
-app.command()(simulate)
-app.command()(bench)
-app.command()(compare)
+
+app = plain_app(
+    cls=lazy_group(COMMANDS),
+    add_completion=True,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _version(wanted: bool) -> None:
