@@ -114,6 +114,33 @@ def test_doubtful_sound_goes_on_but_does_not_begin() -> None:
     assert t.sound(2, 0.4) == []
 
 
+def test_words_that_dangle_keep_the_turn_open_and_a_score_can_too() -> None:
+    t = talk()
+    t.speak(1)
+    t.see(Transcribed(1, 0, "i went home and", is_final=False))
+    assert t.pause(1.2) == []
+    t.speak(1)
+    t.see(Transcribed(1, 0, "i went home and slept", is_final=False))
+    assert t.pause(0.4) == []
+    assert t.see(TurnScored(1, "smart-turn", 0.001, t.position)) == []
+    assert t.pause(0.6) == []
+    assert [type(d) for d in t.pause(1)] == [SpeechEnded]
+
+
+def test_a_command_ends_sooner() -> None:
+    t = talk()
+    t.speak(0.5)
+    t.see(Transcribed(1, 0, "stop", is_final=False))
+    assert [type(d) for d in t.pause(0.4)] == [SpeechEnded]
+
+
+def test_a_score_of_what_was_said_before_the_newest_words_is_void() -> None:
+    t = talk()
+    t.speak(1)
+    assert t.see(TurnScored(1, "smart-turn", 0.001, t.position)) == []
+    assert [type(d) for d in t.pause(0.8)] == [SpeechEnded]
+
+
 def test_the_final_transcript_commits_the_turn() -> None:
     t = talk()
     t.speak(1)

@@ -208,7 +208,8 @@ class TurnMachine:
         return [SpeechEnded(self._turn.number, part, self._run.last_voiced, self._position)]
 
     def _on_partial(self, event: Transcribed) -> list[Decision]:
-        if event.turn == self._turn.number and self.state is State.HEARING:
+        newest = event.part == self.part and event.turn == self._turn.number
+        if newest and self.state is State.HEARING:
             self._turn.so_far[event.part] = event.text.strip()
             self._end.heard(self._turn.text_so_far, final=False)
             return self._while_hearing()
@@ -228,7 +229,8 @@ class TurnMachine:
         if event.turn != self._turn.number or self.state not in (State.HEARING, State.DECIDING):
             return []
         self._turn.texts.setdefault(event.part, event.text.strip())
-        self._end.heard(self._turn.text_so_far, final=not self._turn.waiting)
+        if event.part == self.part:  # Else the newest words are not among them.
+            self._end.heard(self._turn.text_so_far, final=not self._turn.waiting)
         return self._commit_if_ready()
 
     def _commit_if_ready(self) -> list[Decision]:

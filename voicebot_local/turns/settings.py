@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -26,14 +28,126 @@ class TurnSettings(BaseModel):
         0.7,
         gt=0,
         le=10,
-        description="Silence that ends a turn (s); shorter answers sooner and cuts people off.",
+        description="Silence that ends a turn of which nothing else is known (s); shorter answers "
+        "sooner and cuts people off.",
     )
     eager_silence_s: float = Field(
         0.2,
         gt=0,
         le=10,
-        description="Silence after which a reply is prepared, inaudibly (s); shorter hides more of "
-        "the work and throws more of it away.",
+        description="Silence after which a reply is prepared, inaudibly, where nothing else is "
+        "known (s); shorter hides more of the work and throws more of it away.",
+    )
+    least_silence_s: float = Field(
+        0.3,
+        gt=0,
+        le=10,
+        description="No turn ends after less silence, however sure it seems (s); shorter answers "
+        "commands sooner and forgives a wrong guess less.",
+    )
+    most_silence_s: float = Field(
+        2.0,
+        gt=0,
+        le=30,
+        description="Every turn ends after so much silence, however unfinished it seems (s); "
+        "longer lets people think, and lets those wait who trailed off.",
+    )
+    pause_s: float = Field(
+        0.4,
+        gt=0,
+        le=5,
+        description="A speaker's usual pause within a turn, before theirs are known (s). Waits "
+        "grow with it; evidence counts in it.",
+    )
+    least_pause_s: float = Field(
+        0.3,
+        gt=0,
+        le=5,
+        description="The usual pause of the quickest speaker (s); lower answers them sooner.",
+    )
+    most_pause_s: float = Field(
+        0.7,
+        gt=0,
+        le=5,
+        description="The usual pause of the slowest speaker (s); higher waits for them longer.",
+    )
+    pause_memory: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="How much of the usual pause stays at each new pause (0 to 1); lower follows "
+        "the speaker sooner, and their accidents; 1 does not adapt.",
+    )
+    language: str = Field(
+        "en",
+        min_length=2,
+        description="The language of the words that tell whether a turn is finished.",
+    )
+    unfinished_words: float = Field(
+        3.0,
+        ge=0,
+        le=10,
+        description='How strongly "and", "the", "um" at the end keep a turn open (usual pauses '
+        "more of silence); lower answers those sooner who trail off.",
+    )
+    finished_words: float = Field(
+        1.2,
+        ge=0,
+        le=10,
+        description='How strongly a whole command or answer, "stop" or "yes", ends a turn (usual '
+        "pauses less of silence); a complete question counts half. Higher cuts off who says more.",
+    )
+    transcript_lag_s: float = Field(
+        0.3,
+        ge=0,
+        le=5,
+        description="How far a partial transcript may be behind the sound (s); it ends no turn "
+        "sooner than this. Lower trusts a recognizer that is quick.",
+    )
+    smart_turn: Path = Field(
+        Path("smart-turn-v3.2-cpu.onnx"),
+        description="The Smart Turn model, which hears whether a turn is finished; without the "
+        "file, silence and words decide.",
+    )
+    score_every_s: float = Field(
+        0.1,
+        ge=0.05,
+        le=5,
+        description="How often it judges a pause (s); less often takes less processor time.",
+    )
+    smart_turn_threshold: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="The score of Smart Turn that says nothing either way (probability); higher "
+        "waits longer.",
+    )
+    hosted_threshold: float = Field(
+        0.4,
+        gt=0,
+        lt=1,
+        description="The same for the end-of-turn score of a hosted recognizer.",
+    )
+    score_weight: float = Field(
+        0.5,
+        ge=0,
+        le=5,
+        description="How much scores count (usual pauses of silence for a unit of log-odds); 0 "
+        "ignores them.",
+    )
+    most_for: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="The most that scores shorten the silence (usual pauses); more answers sooner, "
+        "and believes a detector that is sure and wrong.",
+    )
+    most_against: float = Field(
+        2.5,
+        ge=0,
+        le=10,
+        description="The most that scores lengthen it (usual pauses); less is quicker where the "
+        "detector hears no end.",
     )
     barge_in_s: float = Field(
         0.25,
