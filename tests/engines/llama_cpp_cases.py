@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,8 @@ KINDS = ["ask", "revise", "correct", "forget", "prefill", "cancel a prefill", "r
 EDITS = st.lists(st.tuples(st.sampled_from(KINDS), TEXTS, st.integers(0, 12)), max_size=10)
 
 
-def test_what_it_read_before_does_not_matter(engine: LlamaCppEngine, model: Path) -> None:
+def test_what_it_read_before_does_not_matter(model: Path) -> None:
+    used = load(model, shift=False)  # with it, what was forgotten leaves a trace
     fresh = load(model, batch_tokens=5)
 
     @settings(max_examples=40, deadline=None)
@@ -154,22 +156,23 @@ def test_what_it_read_before_does_not_matter(engine: LlamaCppEngine, model: Path
             elif edit == "forget":
                 del said[1:-1]
             elif edit == "prefill":
-                engine.prefill(said, free)
+                used.prefill(said, free)
             elif edit == "cancel a prefill":
                 with suppress(Cancelled):
-                    engine.prefill(said, CancelAt(number))
+                    used.prefill(said, CancelAt(number))
             elif edit == "reply":
                 with suppress(Cancelled):
-                    text_of(engine, said, CancelAt(number))
+                    text_of(used, said, CancelAt(number))
             else:
-                leaving = engine.reply(said, free)
+                leaving = used.reply(said, free)
                 for _ in range(number):
                     next(leaving, None)
                 leaving.close()  # type: ignore[attr-defined]
         fresh._context.clear()
-        assert text_of(engine, said) == text_of(fresh, said)
+        assert text_of(used, said) == text_of(fresh, said)
 
     check()
+    used.close()
     fresh.close()
 
 
@@ -317,6 +320,45 @@ def test_a_long_conversation_loses_its_oldest_turns_only(engine: LlamaCppEngine)
         said.append(assistant(f"answer {number}: a short one."))
     assert "question 0:" not in prompt
     assert 2 <= len(beginnings) <= 14  # a quarter of the window is three turns
+
+
+def test_where_old_turns_go_the_others_are_not_read_again(tmp_path: Path) -> None:
+    """In one layer, what is known of a token does not depend on the others: moving is exact."""
+    path = tmp_path / "one.gguf"
+    write_tiny_gguf(path, replace(SHAPE, layers=1), ftype="f32")
+    shifting = load(path, max_reply_tokens=8, batch_tokens=32)
+    reading = load(path, max_reply_tokens=8, batch_tokens=32, shift=False)
+    moved = read = reread = 0
+    said = [PERSONA]
+    for number in range(40):
+        said.append(user(f"question {number}: what about a story and the weather?"))
+        steps, plain = CancelAt(), CancelAt()
+        moves = shifting._context.moves
+        if number % 3:
+            shifting.prefill(said, free)
+        answer = text_of(shifting, said, steps)
+        assert answer == text_of(reading, said, plain), number
+        moved += shifting._context.moves - moves
+        read = max(read, steps.done.count("prefill"))
+        reread = max(reread, plain.done.count("prefill"))
+        said.append(assistant(answer))
+    assert moved >= 3
+    assert reading._context.moves == 0
+    assert read <= 8 < reread
+    shifting.close()
+    reading.close()
+
+
+def test_a_model_of_many_layers_goes_on_as_long_as_one_likes(model: Path) -> None:
+    engine = load(model, max_reply_tokens=8)
+    said = [PERSONA]
+    for number in range(60):
+        said.append(user(f"question {number}: what about a story and the weather?"))
+        answer = text_of(engine, said)
+        assert len(engine._context.read_tokens) <= 512
+        said.append(assistant(answer))
+    assert engine._context.moves >= 5
+    engine.close()
 
 
 def test_a_question_longer_than_the_window_keeps_its_end(engine: LlamaCppEngine) -> None:

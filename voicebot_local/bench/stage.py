@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from voicebot_local.bench.figures import figure
+from voicebot_local.bench.first_token import curve, first_text_ms
 from voicebot_local.bench.recordings import find_turns, load_sound
 from voicebot_local.bench.report import write_json
 from voicebot_local.bench.stacks import Stack
@@ -177,9 +178,9 @@ async def _chat(stack: str, engine: _Engine, context_tokens: int) -> Finding:
             fresh, again = [], []
             for time in range(TIMES):
                 messages = _prompt(length, f"{length} {time}")
-                fresh.append(await _first_text_ms(chat, messages))
+                fresh.append(await first_text_ms(chat, messages))
                 messages += [Message("assistant", "I see."), Message("user", "And then?")]
-                again.append(await _first_text_ms(chat, messages))
+                again.append(await first_text_ms(chat, messages))
             fresh_ms, again_ms = statistics.median(fresh), statistics.median(again)
             rows.append((str(length), f"{fresh_ms:.1f}", f"{again_ms:.1f}"))
             values.append({"words": length, "fresh_ms": fresh, "reused_ms": again})
@@ -187,10 +188,16 @@ async def _chat(stack: str, engine: _Engine, context_tokens: int) -> Finding:
             async for _ in deltas:
                 pass
         tokens = await engine.took_ms("token")
+        most = int(context_tokens * 0.8 / TOKENS_A_WORD)
+        spoken = await curve(chat, _words(most), TIMES)
     speed = f"{1000 * len(tokens) / sum(tokens):.0f}" if tokens else "–"
     rows.append((f"{speed} tokens a second", "", ""))
+    rows.append(("seconds spoken", "read afterwards, ms", "read while the user speaks, ms"))
+    for point in spoken:
+        after_ms, ahead_ms = (statistics.median(point[key]) for key in ("after_ms", "ahead_ms"))
+        rows.append((str(point["spoken_s"]), f"{after_ms:.1f}", f"{ahead_ms:.1f}"))
     columns = ("words of prompt", "first text, ms", "with its beginning reused, ms")
-    found = {"prompts": values, "tokens_ms": tokens}
+    found = {"prompts": values, "tokens_ms": tokens, "spoken": spoken}
     return Finding(stack, engine.engine.spec.name, columns, tuple(rows), found)
 
 
@@ -202,15 +209,6 @@ def _prompt(length: int, nonce: str) -> list[Message]:
 def _words(count: int) -> list[str]:
     words = TEXT.split()
     return [words[n % len(words)] for n in range(count)]
-
-
-async def _first_text_ms(chat: EngineChatModel, messages: Sequence[Message]) -> float:
-    start = anyio.current_time()
-    async with chat.reply(messages) as deltas:
-        async for _ in deltas:
-            break
-        took_s = anyio.current_time() - start
-    return took_s * 1000
 
 
 async def _synthesizer(stack: str, engine: _Engine) -> Finding:

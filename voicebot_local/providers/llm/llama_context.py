@@ -15,8 +15,11 @@ from voicebot_local.providers.llm.llama_library import (
     last_errors,
     out_of_memory,
 )
+from voicebot_local.providers.llm.reuse import common, reuse
 
 _KV_TYPES = {"f16": 1, "q8_0": 8}
+_LEAST_MOVED = 64
+"""Tokens; to read fewer again takes hardly longer than to move them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class ContextOptions:
     threads: int
     flash_attention: bool
     kv_type: str
+    moves: bool = True
+    """Whether tokens may move up where others before them go; see `reuse`."""
 
 
 class Context:
@@ -54,6 +59,9 @@ class Context:
             raise _context_error(options, last_errors())
         self.size = int(native.llama_n_ctx(self.handle))
         self._memory = native.llama_get_memory(self.handle)
+        self._moves = options.moves and bool(native.llama_memory_can_shift(self._memory))
+        self.moves = 0
+        """How often tokens moved up instead of being read again."""
         self._slice = options.slice
         self._batch = native.llama_batch_init(options.slice, 0, 1)
         self._read: list[int] = []
@@ -71,15 +79,14 @@ class Context:
     def read(self, tokens: Sequence[int], steps: Steps, sampler: Sampler) -> int:
         """Make the memory equal to `tokens` and draw the token that follows.
 
-        The common beginning stays; the rest is rolled back and read anew, a slice in each step
+        What can be used again stays, see `reuse`; the rest is read anew, a slice in each step
         "prefill". Tokens must be one or more, and fit.
         """
         if not tokens or len(tokens) > self.size:
             raise ValueError(f"{len(tokens)} tokens for a context of {self.size}")
-        same = _common(self._read, tokens)
-        if same == len(tokens) and not (same == len(self._read) and self._has_logits):
-            same -= 1  # its last token is read again, for what follows it
-        self._roll_back(same)
+        self._arrange(tokens)
+        if len(self._read) != len(tokens) or not self._has_logits:
+            self._roll_back(min(len(self._read), len(tokens) - 1))  # its last token is read again
         following = -1
         for start in range(len(self._read), len(tokens), self._slice):
             part = tokens[start : start + self._slice]
@@ -99,10 +106,9 @@ class Context:
         """
         if len(tokens) > self.size:
             raise ValueError(f"{len(tokens)} tokens for a context of {self.size}")
-        same = _common(self._read, tokens)
-        if same == len(tokens):
+        if common(self._read, tokens) == len(tokens):
             return
-        self._roll_back(same)
+        self._arrange(tokens)
         for start in range(len(self._read), len(tokens), self._slice):
             with steps("ahead"):
                 self._decode(tokens[start : start + self._slice], logits=False)
@@ -124,6 +130,19 @@ class Context:
         native.llama_memory_clear(self._memory, False)
         self._read.clear()
         self._has_logits = False
+
+    def _arrange(self, tokens: Sequence[int]) -> None:
+        """Keep in memory what serves for `tokens`, at its new place where it moved."""
+        use = reuse(self._read, tokens, _LEAST_MOVED if self._moves else 0)
+        end = use.same + use.dropped
+        self._roll_back(end + use.moved)
+        if not use.dropped or not self._read:
+            return
+        native.llama_memory_seq_rm(self._memory, 0, use.same, end)
+        native.llama_memory_seq_add(self._memory, 0, end, -1, -use.dropped)
+        del self._read[use.same : end]
+        self._has_logits = False
+        self.moves += 1
 
     def _roll_back(self, length: int) -> None:
         if length == len(self._read):
@@ -155,14 +174,6 @@ class Context:
             )
         self._read += tokens
         self._has_logits = logits
-
-
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """The length of the common beginning."""
-    for at, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return at
-    return min(len(one), len(other))
 
 
 def _context_error(options: ContextOptions, said: str) -> ModelError | OutOfMemory:

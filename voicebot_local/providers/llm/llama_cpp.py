@@ -72,6 +72,14 @@ class LlamaCppConfig(ProviderConfig):
         description="How much it reads in one step, in tokens. Less lets others in sooner.",
     )
 
+    shift: bool = Field(
+        True,
+        description=(
+            "Where the oldest turns are forgotten, keep what was read of the others instead of "
+            "reading it again, which takes a moment; they keep a trace of what was forgotten."
+        ),
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> LlamaCppConfig:
         if self.kv_type == "q8_0" and not self.flash_attention:
@@ -122,6 +130,7 @@ class LlamaCppEngine:
                 threads=threads,
                 flash_attention=config.flash_attention,
                 kv_type=config.kv_type,
+                moves=config.shift,
             ),
         )
         self._warm_up(whole=bool(gpu))
