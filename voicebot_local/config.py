@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from voicebot_local import paths
 from voicebot_local.config_errors import explain
 from voicebot_local.errors import ConfigError, ModelError
+from voicebot_local.events import Stage
 from voicebot_local.gpu.supervisor import BrokerSettings
 from voicebot_local.providers.asr.assemblyai import AssemblyAIConfig
 from voicebot_local.providers.asr.nemo import NemoConfig
@@ -35,6 +36,7 @@ from voicebot_local.turns.settings import TurnSettings
 Backend: TypeAlias = Literal["starter", "local", "hosted"]
 BACKENDS = ("auto", "starter", "local", "hosted")
 LOCAL_PROFILES = ("local", "local-12gb")
+STAGES: tuple[Stage, ...] = ("recognizer", "chat", "synthesizer")
 BACKEND_MEND = "Use --backend local, starter or hosted, or leave it at auto."
 
 LIBRARIES = {
@@ -238,30 +240,29 @@ def _paths(section: BaseModel) -> list[tuple[str, Path]]:
     return [(name, value) for name, value in section if isinstance(value, Path)]
 
 
-def missing_models(config: Config) -> list[Path]:
-    """The model files and directories that `config` names and that are not there."""
-    found = [path for section in _sections(config) for _, path in _paths(section)]
+def missing_models(config: Config, stages: Collection[Stage] = STAGES) -> list[Path]:
+    """The model files and directories that `config` names for `stages` and that are not there."""
+    found = [path for section in _sections(config, stages) for _, path in _paths(section)]
     return [path for path in found if not path.exists()]
 
 
-def _sections(config: Config) -> tuple[ProviderConfig, ...]:
-    return (config.recognizer, config.chat, config.synthesizer)
+def _sections(config: Config, stages: Collection[Stage]) -> list[ProviderConfig]:
+    return [getattr(config, stage) for stage in STAGES if stage in stages]
 
 
-def missing_libraries(config: Config) -> list[str]:
-    """The providers that `config` names and whose libraries are not installed."""
-    sections = (config.recognizer, config.chat, config.synthesizer)
-    names = [section.provider for section in sections]
+def missing_libraries(config: Config, stages: Collection[Stage] = STAGES) -> list[str]:
+    """The providers that `config` names for `stages` and whose libraries are not installed."""
+    names = [str(getattr(section, "provider", "")) for section in _sections(config, stages)]
     return [name for name in names if importlib.util.find_spec(LIBRARIES[name]) is None]
 
 
-def require_stack(config: Config) -> None:
-    """Raise ModelError where a library or a model that `config` needs is not there, ConfigError
+def require_stack(config: Config, stages: Collection[Stage] = STAGES) -> None:
+    """Raise ModelError where a library or a model that `stages` need is not there, ConfigError
     where a hosted provider has no key or the session is offline."""
-    hosted = [it for it in _sections(config) if isinstance(it, HostedConfig)]
+    hosted = [it for it in _sections(config, stages) if isinstance(it, HostedConfig)]
     for section in hosted:
         section.require(offline=config.session.offline)
-    if libraries := missing_libraries(config):
+    if libraries := missing_libraries(config, stages):
         extras = {
             "hosted" if name in [it.provider for it in hosted] else config.backend
             for name in libraries
@@ -270,7 +271,7 @@ def require_stack(config: Config) -> None:
             f"What {' and '.join(libraries)} need{'s' * (len(libraries) == 1)} is not installed.",
             f"Install it with scripts/setup.sh {' '.join(sorted(extras))}.",
         )
-    if missing := missing_models(config):
+    if missing := missing_models(config, stages):
         names = ", ".join(str(path) for path in missing)
         raise ModelError(
             f"A model is missing: {names}.",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from voicebot_local.cli.options import device, voice_path
 from voicebot_local.cli.screen import screen
 from voicebot_local.config import STARTER_NOTICE, load_config
 from voicebot_local.start import Options, hold_conversation
@@ -82,10 +83,10 @@ def run(
 ) -> None:
     """Hold a spoken conversation, until Ctrl-C."""
     chosen: list[tuple[str, str, Any]] = [
-        ("--input-device", "audio.input_device", _device(input_device)),
-        ("--output-device", "audio.output_device", _device(output_device)),
-        ("--persona", *_persona(persona)),
-        ("--voice", "synthesizer.voice", _voice(voice)),
+        ("--input-device", "audio.input_device", device(input_device)),
+        ("--output-device", "audio.output_device", device(output_device)),
+        ("--persona", *persona_flag(persona)),
+        ("--voice", "synthesizer.voice", voice_path(voice)),
         ("--turns", "session.turns", turns),
         ("--offline", "session.offline", offline),
     ]
@@ -103,16 +104,8 @@ def run(
     hold_conversation(settings, options, screen(as_json=json, typed=text, debug=debug))
 
 
-def _device(value: str | None) -> int | str | None:
-    return int(value) if value is not None and value.isdecimal() else value
-
-
-def _voice(value: str | None) -> str | None:
-    """A recording counts from where the user is, not from where the models are."""
-    return str(Path(value).resolve()) if value and Path(value).is_file() else value
-
-
-def _persona(value: str | None) -> tuple[str, Any]:
+def persona_flag(value: str | None) -> tuple[str, Any]:
+    """The key that `--persona` sets, and its value: a file of words, or the words."""
     if value is not None and (value.endswith((".txt", ".md")) or _is_file(value)):
         return "persona.file", value
     return "persona.text", value

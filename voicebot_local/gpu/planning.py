@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from voicebot_local import paths
-from voicebot_local.config import Config
+from voicebot_local.config import STAGES, Config
 from voicebot_local.engines.client import EngineSpec
 from voicebot_local.errors import ModelError, OutOfMemory
+from voicebot_local.events import Stage
 from voicebot_local.gpu.checkpoint import TensorEntry, Unreadable, nemo_tensors, torch_tensors
 from voicebot_local.gpu.estimate_llm import LlmSettings, LlmShape, host_need, llm_shape
 from voicebot_local.gpu.estimate_speech import (
@@ -59,8 +60,8 @@ _PUBLISHED = "published sizes; the file is not here"
 S = TypeVar("S")
 
 
-def plan_for(config: Config, free: int | None = None) -> Plan:
-    """The plan for loading what `config` names into `free` bytes of a GPU.
+def plan_for(config: Config, free: int | None = None, stages: Collection[Stage] = STAGES) -> Plan:
+    """The plan for loading what `config` names for `stages` into `free` bytes of a GPU.
 
     With None the machine is asked; where it has no GPU, everything runs on the processor, and its
     memory is checked instead, from the files' sizes. Reads headers only, loads nothing. Raises
@@ -69,19 +70,20 @@ def plan_for(config: Config, free: int | None = None) -> Plan:
     if free is None:
         memory = gpu_memory()
         if memory is None:
-            return _processor_plan(config)
+            return _processor_plan(config, stages)
         free = memory.free
     options = PlanOptions(
         on_disk=_on_disk(),
         downloadable=_downloadable(),
         least_context=_least_context(config),
     )
-    return plan(engines_of(config), free, options)
+    return plan(engines_of(config, stages), free, options)
 
 
-def fitted(config: Config) -> tuple[Config, Plan]:
-    """`config` as it fits in what is free now. Raises OutOfMemory, with the table, if none does."""
-    made = plan_for(config)
+def fitted(config: Config, stages: Collection[Stage] = STAGES) -> tuple[Config, Plan]:
+    """`config` as `stages` fit in what is free now. Raises OutOfMemory, with the table, if they
+    cannot."""
+    made = plan_for(config, stages=stages)
     if not made.fits:
         raise OutOfMemory(
             f"The models need {gib(made.needed + made.reserve)} of {memory_name(made)}, "
@@ -139,21 +141,23 @@ def replanned(config: Config, spec: EngineSpec) -> EngineSpec:
     return replace(spec, config=getattr(apply(present, made), section))
 
 
-def engines_of(config: Config) -> Engines:
-    """What of `config` uses a GPU, as it is asked for."""
+def engines_of(config: Config, stages: Collection[Stage] = STAGES) -> Engines:
+    """What of `stages` uses a GPU, as `config` asks for it."""
     chat: Chat | None = None
-    if isinstance(config.chat, LlamaCppConfig) and config.chat.gpu_layers:
+    if "chat" in stages and isinstance(config.chat, LlamaCppConfig) and config.chat.gpu_layers:
         shape, basis = chat_shape(config.chat.model)
         chat = Chat(shape, llm_settings(config.chat), basis)
     recognizer: Recognizer | None = None
-    if isinstance(config.recognizer, NemoConfig) and config.recognizer.device != "cpu":
-        found, basis = _recognizer_shape(config.recognizer.model)
-        recognizer = Recognizer(found, config.recognizer.precision, basis)
+    heard = config.recognizer if "recognizer" in stages else None
+    if isinstance(heard, NemoConfig) and heard.device != "cpu":
+        found, basis = _recognizer_shape(heard.model)
+        recognizer = Recognizer(found, heard.precision, basis)
     synthesizer: Synthesizer | None = None
-    if isinstance(config.synthesizer, XttsConfig) and config.synthesizer.device != "cpu":
-        voice, basis = _synthesizer_shape(config.synthesizer.model)
-        own = config.synthesizer.decoder == "own"
-        synthesizer = Synthesizer(voice, config.synthesizer.precision, basis, halvable=own)
+    spoken = config.synthesizer if "synthesizer" in stages else None
+    if isinstance(spoken, XttsConfig) and spoken.device != "cpu":
+        voice, basis = _synthesizer_shape(spoken.model)
+        own = spoken.decoder == "own"
+        synthesizer = Synthesizer(voice, spoken.precision, basis, halvable=own)
     return Engines(chat, recognizer, synthesizer)
 
 
@@ -253,9 +257,9 @@ def _other_model(name: str, present: Path) -> dict[str, Path]:
     return {} if name == present.name else {"model": paths.models_dir() / name}
 
 
-def _processor_plan(config: Config) -> Plan:
+def _processor_plan(config: Config, stages: Collection[Stage]) -> Plan:
     """Everything on the processor: nothing to decide, but it must fit in the machine's memory."""
-    rows = _processor_rows(config)
+    rows = tuple(row for row in _processor_rows(config, stages) if row.stage in stages)
     needed = sum(row.need.total for row in rows)
     free = machine_memory()
     fits = free is None or needed <= free
@@ -271,15 +275,15 @@ def _processor_plan(config: Config) -> Plan:
     )
 
 
-def _processor_rows(config: Config) -> tuple[Row, ...]:
+def _processor_rows(config: Config, stages: Collection[Stage]) -> tuple[Row, ...]:
     """From the sizes of the files where these are large: reading them all would delay the start."""
     found: list[Row] = []
     recognizer, chat, synthesizer = config.recognizer, config.chat, config.synthesizer
-    if isinstance(recognizer, NemoConfig):
+    if "recognizer" in stages and isinstance(recognizer, NemoConfig):
         shape, basis = _recognizer_shape(recognizer.model)
         need = _on_processor(estimate_recognizer(shape, recognizer.precision))
         found.append(Row("recognizer", shape.name, recognizer.precision, need, basis))
-    if isinstance(chat, LlamaCppConfig):
+    if "chat" in stages and isinstance(chat, LlamaCppConfig):
         size = _size(chat.model)
         need, basis = Need(weights=size), "the size of its file"
         if size <= _QUICKLY_READ:
@@ -287,7 +291,7 @@ def _processor_rows(config: Config) -> tuple[Row, ...]:
             need = host_need(llm, llm_settings(chat))
         need += Need(context=SMALL_RAM)
         found.append(Row("chat", chat.model.name, f"{chat.context_tokens} tokens", need, basis))
-    if isinstance(synthesizer, XttsConfig):
+    if "synthesizer" in stages and isinstance(synthesizer, XttsConfig):
         voice, basis = _synthesizer_shape(synthesizer.model)
         need = _on_processor(estimate_synthesizer(voice, synthesizer.precision))
         found.append(Row("synthesizer", voice.name, synthesizer.precision, need, basis))

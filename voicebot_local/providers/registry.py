@@ -168,6 +168,18 @@ def _provider(
 
 
 @asynccontextmanager
+async def open_provider(
+    chosen: Choice,
+    on_notice: Callable[[EngineNotice], None],
+    options: EngineOptions = EngineOptions(),
+) -> AsyncIterator[Any]:
+    """Load or connect one provider alone, and keep it alive for the block; else `open_providers`."""
+    run, provider = _provider(chosen, options, on_notice)
+    async with running(run):
+        yield provider
+
+
+@asynccontextmanager
 async def open_providers(
     recognizer: Choice,
     chat: Choice,

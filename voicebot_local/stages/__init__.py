@@ -1,0 +1,1 @@
+"""One stage alone: only its engine is loaded, the same way as in a conversation."""
