@@ -25,6 +25,7 @@ from voicebot_local.audio.devices import (
     ways,
 )
 from voicebot_local.audio.playout import Played, Playout
+from voicebot_local.audio.quiet import quiet_libraries
 from voicebot_local.errors import DeviceError
 from voicebot_local.providers.base import Samples
 
@@ -181,8 +182,9 @@ class DeviceCard:
     def _look_again(self) -> None:
         """PortAudio knows the devices that were there when it began; so it begins anew."""
         try:
-            self._portaudio._terminate()
-            self._portaudio._initialize()
+            with quiet_libraries():
+                self._portaudio._terminate()
+                self._portaudio._initialize()
         except self._portaudio.PortAudioError as error:
             raise DeviceError(f"The sound system does not answer: {error}.") from error
         self._plan = self._look(self.rate)

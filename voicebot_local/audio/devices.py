@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from voicebot_local.audio.quiet import quiet_libraries
 from voicebot_local.errors import DeviceError
 
 Direction = Literal["input", "output"]
@@ -40,7 +41,8 @@ class Device:
 def load_portaudio() -> Any:
     """The `sounddevice` module; raises DeviceError where the PortAudio library is missing."""
     try:
-        return importlib.import_module("sounddevice")
+        with quiet_libraries():
+            return importlib.import_module("sounddevice")
     except OSError as error:
         raise DeviceError(
             "The PortAudio library, which plays and records sound, is missing.",
@@ -125,7 +127,8 @@ def ways(portaudio: Any, device: Device, direction: Direction) -> list[Way]:
             if channels > device.channels(direction):
                 continue
             try:
-                check(device.index, channels, "float32", samplerate=rate)
+                with quiet_libraries():
+                    check(device.index, channels, "float32", samplerate=rate)
             except portaudio.PortAudioError as error:
                 refusal = error
             else:
@@ -134,6 +137,14 @@ def ways(portaudio: Any, device: Device, direction: Direction) -> list[Way]:
     if not found:
         raise refused(device, direction, refusal)
     return found
+
+
+def supported_rates(portaudio: Any, device: Device, direction: Direction) -> list[int]:
+    """The sample rates that a device runs at, its own favourite first; none where it is busy."""
+    try:
+        return [way.rate for way in ways(portaudio, device, direction)]
+    except DeviceError:
+        return []
 
 
 @dataclass(frozen=True, slots=True)

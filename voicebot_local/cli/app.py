@@ -30,6 +30,7 @@ COMMANDS = (
     _command(STAGES, "say", "Say a text."),
     _command(STAGES, "transcribe", "Write down what is said in a recording."),
     _command(STAGES, "chat", "Chat in writing."),
+    _command(SETUP, "devices", "List microphones and loudspeakers, and test them."),
     _command(SETUP, "plan", "Say what the models need and whether they fit."),
     _command(MEASURE, "bench", "Measure how fast and how well the assistant answers."),
     _command(MEASURE, "compare", "Say which of two stacks is faster, and by how much."),

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from voicebot_local.audio.device_card import DeviceCard
+from voicebot_local.audio.devices import RECORDINGS
 from voicebot_local.audio.wav import WavWriter
 from voicebot_local.cli.options import Backend, ConfigFile, device, tell, voice_path
 from voicebot_local.cli.options import say as tell_line
 from voicebot_local.config import Config, load_config
-from voicebot_local.errors import InputError
+from voicebot_local.errors import DeviceError, InputError
 from voicebot_local.stages.one import open_stage, prepared, until_stopped
 from voicebot_local.stages.saying import arriving, given, say_aloud, say_to_file
 
@@ -60,9 +61,7 @@ def speak(settings: Config, text: list[str], out: Path | None) -> None:
     settings = prepared(settings, "synthesizer")
     # Looked for before the model is loaded, for that may take a minute.
     wanted = settings.audio.output_device
-    card = (
-        None if out else DeviceCard(output_device=wanted if wanted != "" else None, capture=False)
-    )
+    card = None if out else _loudspeaker(None if wanted == "" else wanted)
     if out is not None:
         WavWriter(out, 16_000, 1).close()
 
@@ -78,3 +77,11 @@ def speak(settings: Config, text: list[str], out: Path | None) -> None:
             tell_line(f"{seconds:.1f} s of speech are in {out}.")
 
     until_stopped(work)
+
+
+def _loudspeaker(wanted: int | str | None) -> DeviceCard:
+    try:
+        return DeviceCard(None, wanted, capture=False)
+    except DeviceError as error:
+        mend = "" if error.mend == RECORDINGS else f"{error.mend} "
+        raise DeviceError(error.message, f"{mend}--out FILE writes a WAV file instead.") from error

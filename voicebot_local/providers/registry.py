@@ -173,7 +173,7 @@ async def open_provider(
     on_notice: Callable[[EngineNotice], None],
     options: EngineOptions = EngineOptions(),
 ) -> AsyncIterator[Any]:
-    """Load or connect one provider alone, and keep it alive for the block; else `open_providers`."""
+    """Load or connect one provider alone and keep it alive for the block, as `open_providers`."""
     run, provider = _provider(chosen, options, on_notice)
     async with running(run):
         yield provider

@@ -1,4 +1,4 @@
-"""Loads the one engine that a stage needs, fitted into the memory that is free, under the broker."""
+"""Loads the one engine that a stage needs, fitted into free memory, under the broker."""
 
 from __future__ import annotations
 
