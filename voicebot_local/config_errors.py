@@ -89,11 +89,21 @@ def _nearest(key: tuple[str, ...], model: type[BaseModel], root: type[BaseModel]
     close = difflib.get_close_matches(key[-1], model.model_fields, n=1)
     if close:
         return f"Did you mean {_shown((*key[:-1], close[0]))}?"
+    if others := _other_providers(key, root):
+        names = ", ".join(model.model_fields)
+        return f"It is a key of {others}; {_provider(model)} has: {names}."
     for section, field in root.model_fields.items():
         for owner in _models_in(field.annotation):
             if close := difflib.get_close_matches(key[-1], owner.model_fields, n=1, cutoff=0.8):
                 return f"Did you mean {section}.{close[0]}?"
     return f"Allowed here: {', '.join(model.model_fields)}."
+
+
+def _other_providers(key: tuple[str, ...], root: type[BaseModel]) -> str:
+    """Which other providers of the same section have the key."""
+    field = root.model_fields.get(key[0])
+    owners = _models_in(field.annotation) if field and len(key) == 2 else []
+    return " and ".join(str(_provider(one)) for one in owners if key[1] in one.model_fields)
 
 
 def _described(model: type[BaseModel], name: str) -> str:

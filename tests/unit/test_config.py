@@ -145,6 +145,11 @@ def test_a_missing_library_is_told_with_the_command_that_installs_it(
         ),
         ("end_silence_s = 1\n", "end_silence_s is no key", "Did you mean turn.end_silence_s?"),
         ("[recogniser]\nx = 1\n", "recogniser is no key", "Did you mean recognizer?"),
+        (
+            '[recognizer]\nmodel = "x"\n',
+            "recognizer.model is no key",
+            "It is a key of nemo; pocketsphinx has: provider, language_model",
+        ),
         ("[session]\nzzz = 1\n", "session.zzz is no key", "Allowed here: turns, offline."),
         ('[synthesizer]\nvoise = "x"\n', "synthesizer.voise is no key", "synthesizer.voice?"),
         ('[turn]\nend_silence_s = "long"\n', "'long'; it should be a valid number", "Silence"),

@@ -47,6 +47,7 @@ def chat(
     prompt = system_prompt(settings.persona)
     settings = prepared(settings, "chat")
     typed = sys.stdin.isatty() and not as_json
+    interrupted = False
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(open_stage(settings, "chat", tell)) as model,
@@ -54,8 +55,15 @@ def chat(
         if typed:
             say("Type, and press Enter; Ctrl-D ends.")
         talk = Chat(model, prompt)
-        for line in _lines(typed):
-            _turn(portal, talk, line, typed=typed, as_json=as_json)
+        try:
+            for line in _lines(typed):
+                _turn(portal, talk, line, typed=typed, as_json=as_json)
+        except KeyboardInterrupt:  # Raised again once the engine has ended.
+            interrupted = True
+    if interrupted:
+        if typed:
+            print()
+        raise KeyboardInterrupt
 
 
 def _lines(typed: bool) -> Iterator[str]:
@@ -70,9 +78,6 @@ def _lines(typed: bool) -> Iterator[str]:
     except EOFError:
         if typed:
             print()
-    except KeyboardInterrupt:
-        print()
-        raise
 
 
 def _next_line() -> str:

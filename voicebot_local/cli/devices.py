@@ -28,7 +28,7 @@ from voicebot_local.stages.one import until_stopped
 BAR_CELLS = 24
 EXAMPLES = """
 Examples:
-  voicebot-local devices --test                          the devices that run would take
+  voicebot-local devices --test                        those that run would take
   voicebot-local devices --test --input-device usb
 """
 
