@@ -148,7 +148,7 @@ def test_a_missing_library_is_told_with_the_command_that_installs_it(
         (
             '[recognizer]\nmodel = "x"\n',
             "recognizer.model is no key",
-            "It is a key of nemo; pocketsphinx has: provider, language_model",
+            "It is a key of nemo and assemblyai; pocketsphinx has: provider, language_model",
         ),
         ("[session]\nzzz = 1\n", "session.zzz is no key", "Allowed here: turns, offline."),
         ('[synthesizer]\nvoise = "x"\n', "synthesizer.voise is no key", "synthesizer.voice?"),
