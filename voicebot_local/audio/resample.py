@@ -18,6 +18,8 @@ ZERO_CROSSINGS = 32
 PASSBAND = 0.92
 """Cut-off, as a share of the lower rate's half; the filter is 80 dB down above the half itself."""
 KAISER_BETA = 8.0
+FEW_PHASES = 8
+"""Ratios with no more phases than this (24 to 16 kHz has 2) are filtered phase by phase."""
 LONGEST_STEP = 4096
 """Most input samples filtered at once, so that a long block does not need much memory."""
 
@@ -97,18 +99,32 @@ class Resampler:
         self._recent = np.concatenate((self._recent, block.astype(np.float32, copy=False)))
         # Output m needs the inputs up to m * down // up + half.
         end = max(self._given, -((self._half - self._pushed) * self._up // self._down))
-        moments = np.arange(self._given, end, dtype=np.int64) * self._down
-        first_needed = moments // self._up - (self._half - 1) - self._first
+        out = self._phase_by_phase(end) if self._up <= FEW_PHASES else self._all_at_once(end)
         self._given = end
-        if len(moments):
-            windows = self._windows()[first_needed]
-            out: Samples = np.einsum("ij,ij->i", windows, self._kernels[moments % self._up])
-        else:
-            out = np.zeros(0, np.float32)
         first = end * self._down // self._up - (self._half - 1)
         keep_from = min(first - self._first, len(self._recent))
         self._recent = self._recent[keep_from:]
         self._first += keep_from
+        return out
+
+    def _phase_by_phase(self, end: int) -> Samples:
+        """The outputs up to `end`; copies no input, as `_all_at_once` does a hundred times over."""
+        count = end - self._given
+        out = np.empty(count, np.float32)
+        for phase in range(min(self._up, count)):
+            moment = (self._given + phase) * self._down
+            first = moment // self._up - (self._half - 1) - self._first
+            windows = self._windows()[first :: self._down][: -((phase - count) // self._up)]
+            kernel = self._kernels[moment % self._up]
+            np.einsum("ij,j->i", windows, kernel, out=out[phase :: self._up])
+        return out
+
+    def _all_at_once(self, end: int) -> Samples:
+        moments = np.arange(self._given, end, dtype=np.int64) * self._down
+        if not len(moments):
+            return np.zeros(0, np.float32)
+        windows = self._windows()[moments // self._up - (self._half - 1) - self._first]
+        out: Samples = np.einsum("ij,ij->i", windows, self._kernels[moments % self._up])
         return out
 
     def _windows(self) -> Samples:
