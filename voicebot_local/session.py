@@ -231,11 +231,14 @@ class Session:
             self.observe(CardBack(notice.name))
 
     def _pace(self) -> None:
-        """A recording that is not played in real time waits here for the models."""
+        """The clock may rest while nobody speaks; one that plays recordings goes on to the next,
+        and one that does not keep real time waits for the models."""
+        nobody_speaks = self._machine.state is State.IDLE and self._machine.quiet
+        self._card.rest(nobody_speaks)
         gate = self._settings.clock
         if gate is None:
             return
-        if self._machine.state is State.IDLE and self._machine.quiet:
+        if nobody_speaks:
             gate.next_recording()
         deciding = self._machine.state is State.DECIDING
         behind = self._hearing.backlog > MOST_BACKLOG

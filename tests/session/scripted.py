@@ -59,6 +59,9 @@ class ScriptCard:
         self.playout = Playout(RATE * 60)
         self._notices = list(notices)
 
+    def rest(self, resting: bool) -> None:
+        """Every block comes at once in these tests."""
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AsyncIterator[Block | CardNotice]]:
         yield self._blocks()

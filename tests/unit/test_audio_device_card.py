@@ -105,6 +105,44 @@ async def test_what_a_busy_program_missed_is_counted() -> None:
         assert rest[-1].position == (kept + 5) * BLOCK
 
 
+def test_a_card_that_rests_gives_sound_in_lumps_until_somebody_stirs() -> None:
+    portaudio = FakePortAudio([headset()])
+    card = DeviceCard(portaudio=portaudio)
+    positions: list[int] = []
+
+    async def read() -> None:
+        async with card.open() as ticks:
+            async for tick in ticks:
+                assert isinstance(tick, Block)
+                positions.append(tick.position)
+
+    async def talk() -> None:
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(read)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            stream = portaudio.stream("both")
+            card.rest(True)
+            for _ in range(9):
+                stream.tick()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert positions == []
+            stream.tick()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert positions == [BLOCK * i for i in range(10)]
+            stream.tick()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert len(positions) == 10
+            card.rest(False)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert len(positions) == 11
+            stream.tick()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert len(positions) == 12
+            tasks.cancel_scope.cancel()
+
+    trio.run(talk)
+
+
 @pytest.mark.anyio
 async def test_devices_of_two_rates() -> None:
     portaudio = apart()

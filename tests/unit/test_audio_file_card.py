@@ -213,3 +213,33 @@ def test_nothing_is_played_before_it_was_written(recordings: list[Path]) -> None
         False
     ] * 2
     assert blocks[3].position / RATE == pytest.approx(0.06)
+
+
+def test_a_clock_that_rests_gives_sound_in_lumps_until_somebody_stirs(
+    recordings: list[Path],
+) -> None:
+    times: list[float] = []
+
+    async def read() -> None:
+        card = FileCard(recordings, rate=RATE)
+
+        async def stir() -> None:
+            await trio.sleep(0.155)
+            card.rest(False)
+            await trio.sleep(0.001)
+            card.playout.write(card.playout.begin(), np.ones(10, np.float32))
+
+        async with trio.open_nursery() as tasks, card.open() as ticks:
+            tasks.start_soon(stir)
+            card.rest(True)
+            async for block in ticks:
+                times.append(trio.current_time())
+                assert block.played.samples.any() == (block.position == 8 * BLOCK)
+                if block.position == 9 * BLOCK:
+                    break
+        assert card.late_s == pytest.approx(0)
+
+    trio.run(read, clock=trio.testing.MockClock(autojump_threshold=0))
+    began = times[-1] - 0.2
+    expected = [0.12] * 6 + [0.155] + [0.16, 0.18, 0.2]
+    assert [at - began for at in times] == pytest.approx(expected)

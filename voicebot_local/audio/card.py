@@ -14,6 +14,9 @@ from typing import Protocol
 from voicebot_local.audio.playout import Played, Playout
 from voicebot_local.providers.base import Samples
 
+RESTING_S = 0.1
+"""How much sound comes at once from a card that rests. Waking up costs more than a block's work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -65,6 +68,14 @@ class SoundCard(Protocol):
     @property
     def playout(self) -> Playout:
         """Where replies are written to."""
+        ...
+
+    def rest(self, resting: bool) -> None:
+        """While nobody speaks or is about to (`resting`), blocks may come `RESTING_S` at a time,
+        so that the program sleeps in between; otherwise each comes at once, as from the start.
+
+        Called in the event loop, and before anything is written to `playout`.
+        """
         ...
 
     def open(self) -> AbstractAsyncContextManager[AsyncIterator[Block | CardNotice]]: ...

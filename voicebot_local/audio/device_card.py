@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from voicebot_local.audio.card import Block, CardNotice
+from voicebot_local.audio.card import RESTING_S, Block, CardNotice
 from voicebot_local.audio.device_streams import Streams
 from voicebot_local.audio.devices import (
     Device,
@@ -48,6 +48,11 @@ class Inbox:
         self._waiting: deque[tuple[int, Samples, Played]] = deque()
         self._end = self._taken = 0
         """Positions after the newest sample that came, and after the newest that was taken."""
+
+    @property
+    def waiting(self) -> int:
+        """Samples that came and were not taken yet."""
+        return self._end - self._taken
 
     def put(self, heard: Samples, played: Played) -> None:
         with self._lock:
@@ -98,6 +103,7 @@ class DeviceCard:
         self._inbox = Inbox(round(KEPT_S * self.rate))
         self._streams: Streams | None = None
         self._ended = False
+        self._resting = False
         self._news = anyio.Event()
 
     @property
@@ -111,6 +117,11 @@ class DeviceCard:
     @property
     def playout(self) -> Playout:
         return self._playout
+
+    def rest(self, resting: bool) -> None:
+        if self._resting and not resting:
+            self._news.set()
+        self._resting = resting
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[AsyncIterator[Block | CardNotice], None]:
@@ -160,7 +171,8 @@ class DeviceCard:
     async def _start(self, tell: Callable[[], object]) -> None:
         def on_sound(heard: Samples, played: Played) -> None:
             self._inbox.put(heard, played)
-            tell()
+            if not self._resting or self._inbox.waiting >= RESTING_S * self.rate:
+                tell()
 
         def on_end() -> None:
             self._ended = True

@@ -11,7 +11,7 @@ import anyio
 import anyio.lowlevel
 import numpy as np
 
-from voicebot_local.audio.card import Block
+from voicebot_local.audio.card import RESTING_S, Block
 from voicebot_local.audio.playout import Playout
 from voicebot_local.audio.recording import Recording, check_recording
 from voicebot_local.providers.base import Samples
@@ -55,6 +55,10 @@ class FileCard:
         """How many recordings may have begun."""
         self._ended = 0
         """How many recordings have ended."""
+        self._resting = False
+        self._stirred = anyio.Event()
+        self._arrived = 0.0
+        """Until when the sound has come, because the clock rested meanwhile."""
         self.late_s = 0.0
         """The most a `realtime` clock was behind, because the program was busy elsewhere."""
 
@@ -91,6 +95,15 @@ class FileCard:
         self._held = False
         self._released.set()
 
+    def rest(self, resting: bool) -> None:
+        """See `SoundCard`; a `fast` clock has no time to rest."""
+        if resting != self._resting:
+            self._resting = resting
+            if resting:
+                self._stirred = anyio.Event()
+            else:
+                self._stirred.set()
+
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[AsyncIterator[Block], None]:
         """Start the clock at position 0 and the first recording with it. To be opened once."""
@@ -116,9 +129,7 @@ class FileCard:
                 played = self._playout.pull(self._count)
                 if not self.fast:
                     # Against the start, not the block before: lateness is caught up with.
-                    due = start + end / self._rate
-                    self.late_s = max(self.late_s, anyio.current_time() - due)
-                    await anyio.sleep_until(due)
+                    await self._wait_until(start + end / self._rate)
                 samples, ended = next(heard)
                 yield Block(
                     position=position,
@@ -130,6 +141,18 @@ class FileCard:
                 position = end
         finally:
             heard.close()
+
+    async def _wait_until(self, due: float) -> None:
+        if due <= self._arrived:
+            return
+        now = anyio.current_time()
+        self.late_s = max(self.late_s, now - due)
+        if self._resting and now < due:
+            with anyio.move_on_after(due + RESTING_S - now):
+                await self._stirred.wait()
+            self._arrived = anyio.current_time()
+        if due > self._arrived:
+            await anyio.sleep_until(due)
 
     def _heard(self) -> Generator[tuple[Samples, int | None], None, None]:
         """Blocks of sound without end, each with the number of the recording that ends in it."""
