@@ -206,6 +206,14 @@ class TurnScored:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnDetectorFailed:
+    """A detector of turns' ends cannot go on; the other evidence decides from now on."""
+
+    source: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class UserTyped:
     """A whole turn came from the keyboard."""
 
@@ -412,6 +420,7 @@ Observation: TypeAlias = (
     | VoiceActivity
     | Transcribed
     | TurnScored
+    | TurnDetectorFailed
     | UserTyped
     | ReplyText
     | ReplyTextEnded

@@ -79,7 +79,7 @@ class Hearing:
         for end, probability in self._detector.push(samples):
             if self._part is not None:
                 self._feed(self._part, end)
-            window = self._between(end - vad.WINDOW, end)
+            window = self.sound(end - vad.WINDOW, end)
             yield VoiceActivity(end, round(probability, 3), round(_dbfs(window), 1))
 
     def begin_part(self, audio_from: int) -> MemoryObjectReceiveStream[Samples]:
@@ -94,10 +94,11 @@ class Hearing:
         if end > self._fed_to:
             # A recognizer that failed has closed its end; its failure is reported by itself.
             with suppress(anyio.BrokenResourceError):
-                part.send_nowait(self._between(self._fed_to, end))
+                part.send_nowait(self.sound(self._fed_to, end))
             self._fed_to = end
 
-    def _between(self, begin: int, end: int) -> Samples:
+    def sound(self, begin: int, end: int) -> Samples:
+        """What was heard between two positions, as far as it is kept (`KEEP_S`)."""
         newest = self._ring.since(begin)
         return newest[: max(0, end - max(begin, self._ring.oldest))]
 

@@ -7,12 +7,13 @@ from typing import Protocol
 
 from anyio.abc import TaskGroup
 
-from voicebot_local.events import Observation, TurnScored
-from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
+from voicebot_local.errors import VoicebotError
+from voicebot_local.events import Observation, TurnDetectorFailed, TurnScored
+from voicebot_local.providers.base import Samples
 
 
 class TurnDetector(Protocol):
-    """Hears whether somebody has finished speaking; `audio.smart_turn.SmartTurn` is the real one."""
+    """Hears whether somebody has finished speaking; `audio.smart_turn.SmartTurn` is one."""
 
     @property
     def name(self) -> str:
@@ -25,8 +26,11 @@ class TurnDetector(Protocol):
         ...
 
     async def score(self, samples: Samples) -> float:
-        """How likely (0..1) the speaker has finished. `samples`: 16 kHz, their turn so far, with the
-        silence at its end. Never blocks the event loop."""
+        """How likely (0..1) the speaker has finished.
+
+        `samples`: 16 kHz, the turn so far, with the silence at its end. Does not block the event
+        loop. Raises VoicebotError, and is not asked again then.
+        """
         ...
 
 
@@ -52,6 +56,7 @@ class Scoring:
         self._from = 0
         self._pause = 0
         self._due_s = every_s
+        self._failed = False
         self.busy = False
         """A score is being computed."""
 
@@ -65,7 +70,7 @@ class Scoring:
         while they speak, and while nobody's turn is going on."""
         if silence_s <= 0:
             self._resume()
-        elif silence_s >= self._due_s and not self.busy:
+        elif silence_s >= self._due_s and not (self.busy or self._failed):
             self._due_s = silence_s + self._every_s
             begin = max(self._from, position - self._detector.samples)
             self.busy = True
@@ -79,6 +84,10 @@ class Scoring:
         pause, turn = self._pause, self._turn
         try:
             probability = await self._detector.score(samples)
+        except VoicebotError as error:
+            self._failed = True
+            self._observe(TurnDetectorFailed(self._detector.name, error.message))
+            return
         finally:
             self.busy = False
         if pause == self._pause:

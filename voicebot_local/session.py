@@ -37,6 +37,7 @@ from voicebot_local.events import (
     TurnDiscarded,
     TurnFinished,
     TurnRecorded,
+    TurnScored,
     UserTyped,
 )
 from voicebot_local.hearing import Detector, Hearing
@@ -47,6 +48,7 @@ from voicebot_local.providers.base import (
     Samples,
     Synthesizer,
 )
+from voicebot_local.scoring import Scoring, TurnDetector
 from voicebot_local.speaking import Speaking
 from voicebot_local.turns.conversation import Conversation
 from voicebot_local.turns.machine import State, TurnMachine
@@ -97,7 +99,7 @@ class SessionSettings:
     """What a session needs to know besides its devices and providers.
 
     `turns`: end after that many; 0 is no limit. `clock`: where recordings stand for a microphone,
-    what holds and releases them.
+    what holds and releases them. `turn_detector`: what judges the user's pauses, if anything.
     """
 
     turn: TurnSettings
@@ -106,6 +108,7 @@ class SessionSettings:
     turns: int = 0
     apology: str = APOLOGY
     clock: Clock | None = None
+    turn_detector: TurnDetector | None = None
 
 
 @dataclass(slots=True)
@@ -137,6 +140,12 @@ class Session:
         self._sinks = list(sinks)
         self._machine = TurnMachine(settings.turn, settings.turns)
         self._hearing = Hearing(card.rate, detector or VoiceActivity())
+        self._scoring = None
+        if settings.turn_detector is not None:
+            every_s = settings.turn.score_every_s
+            self._scoring = Scoring(
+                settings.turn_detector, every_s, self._hearing.sound, self.observe
+            )
         self._level = LevelMeter(card.rate)
         self._speaking = Speaking(
             providers.chat,
@@ -211,6 +220,8 @@ class Session:
         try:
             for voice in self._hearing.push(samples):
                 self.observe(voice)
+                if self._scoring is not None:
+                    self._scoring.push(self._machine.silence_s, voice.position, self._tasks)
         except anyio.WouldBlock:
             self._stop_recognition()
             message = "the recognizer is too far behind the microphone"
@@ -242,7 +253,8 @@ class Session:
             gate.next_recording()
         deciding = self._machine.state is State.DECIDING
         behind = self._hearing.backlog > MOST_BACKLOG
-        if gate.fast and (deciding or behind or self._speaking.starving):
+        scoring = self._scoring is not None and self._scoring.busy
+        if gate.fast and (deciding or behind or scoring or self._speaking.starving):
             gate.hold()
         else:
             gate.release()
@@ -254,6 +266,8 @@ class Session:
             case SpeechStarted():
                 if decision.part == 0:
                     self._present = _Present()
+                    if self._scoring is not None:
+                        self._scoring.begin(decision.turn, decision.audio_from)
                 self._begin_recognition(decision)
             case SpeechEnded():
                 self._hearing.end_part()
@@ -311,8 +325,14 @@ class Session:
                                 turn, part, said.text, said.is_final, said.words, said.confidence
                             )
                         )
+                        if said.end_of_turn is not None and not said.is_final:
+                            self._observe_score(turn, said.end_of_turn)
             except VoicebotError as error:
                 self._fail_recognition(turn, part, error.message)
+
+    def _observe_score(self, turn: int, probability: float) -> None:
+        position = self._hearing.position
+        self.observe(TurnScored(turn, "recognizer", round(probability, 4), position))
 
     async def _taken(self, audio: MemoryObjectReceiveStream[Samples]) -> AsyncIterator[Samples]:
         """The audio of a part; a clock that waits for the recognizer learns what it has taken."""

@@ -13,7 +13,9 @@ from typing import Literal, Protocol, TextIO
 
 import anyio
 
+from voicebot_local import paths
 from voicebot_local.audio.recorder import ReplyRecorder, SessionRecorder
+from voicebot_local.audio.smart_turn import SmartTurn
 from voicebot_local.cards import Card, choose_card
 from voicebot_local.config import Config, require_stack, system_prompt
 from voicebot_local.engines.client import EngineNotice, StepsDone
@@ -97,6 +99,7 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
     card = choose_card(config.audio, options.recordings, options.pace, typed=bool(options.typed))
     require_stack(config)
     config, plan = fitted(config)
+    detector, detecting = _turn_detector(config)
     with ExitStack() as files:
         sinks, events = _open_files(options, card, files)
         log = EventLog(time.monotonic)
@@ -106,12 +109,23 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
             log.add_reader(events)
         log.append(MemoryPlanned(plan.device, plan.free, plan.reserve, plan.needed))
         fitting = (f"To fit in the GPU's memory: {plan.changes}.",) if plan.changes else ()
-        for notice in (*options.notices, *card.notices, *fitting):
+        for notice in (*options.notices, *card.notices, *fitting, detecting):
             screen.say(notice)
         files.enter_context(screen)
         with stopping() as stop:
-            anyio.run(_converse, config, plan, options, card, sinks, log, screen, stop)
+            anyio.run(_converse, config, plan, detector, options, card, sinks, log, screen, stop)
         stop.raise_if_asked()
+
+
+def _turn_detector(config: Config) -> tuple[SmartTurn | None, str]:
+    """What judges the user's pauses, if it is there, and how to say that."""
+    path = paths.model_path(config.turn.smart_turn)
+    if not path.exists():
+        return None, (
+            "Silence and words decide when you are done. A model that also listens for it: "
+            "scripts/download_models.sh smart-turn (9 MB)."
+        )
+    return SmartTurn(path), f"Smart Turn listens for the end of what you say ({path.name})."
 
 
 def _open_files(
@@ -144,6 +158,7 @@ def _finish(file: SessionRecorder | ReplyRecorder) -> None:
 async def _converse(
     config: Config,
     plan: Plan,
+    detector: SmartTurn | None,
     options: Options,
     card: Card,
     sinks: list[BlockSink],
@@ -169,6 +184,7 @@ async def _converse(
         config.backend,
         config.session.turns,
         clock=card.clock,
+        turn_detector=detector,
     )
     with anyio.CancelScope() as scope:
         stop.cancels(scope)

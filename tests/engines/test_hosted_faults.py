@@ -76,6 +76,15 @@ async def test_a_connection_that_is_cut_costs_one_turn(row: HostedRow) -> None:
         assert await used(provider, row) == expected
 
 
+async def test_assemblyai_says_how_likely_the_turn_is_over() -> None:
+    async with ASSEMBLYAI.connected(Script()) as provider:
+        with anyio.fail_after(20):
+            async with provider.transcribe(speech()) as transcripts:
+                heard = [it async for it in transcripts]
+    assert [it.end_of_turn for it in heard] == [0.1] * (len(heard) - 1) + [0.9]
+    assert all(it.confidence is None for it in heard)
+
+
 @over(ROWS)
 async def test_a_service_that_stalls_costs_one_turn(row: HostedRow) -> None:
     script = Script()

@@ -105,6 +105,7 @@ def test_what_is_too_long_is_not_sent() -> None:
     [
         Transcript("", True),
         Transcript("schön 🙂", False, (Word("schön", 0.25, 0.5), Word("🙂", 0.5, 1.0)), 0.75),
+        Transcript("so", False, end_of_turn=0.25),
         TextDelta("\udcff half a surrogate"),
         TextDelta(""),
     ],

@@ -35,8 +35,7 @@ class SmartTurn:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own exceptions have no base but this one.
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"The Smart Turn model {path} cannot be read: {reason}.", MEND) from error
+            raise ModelError(f"{path} cannot be read: {_said(error)}.", MEND) from error
         (first, *more), outputs = self._session.get_inputs(), self._session.get_outputs()
         if more or list(first.shape[1:]) != [BANDS, FRAMES] or len(outputs) != 1:
             raise ModelError(
@@ -45,11 +44,21 @@ class SmartTurn:
         self._input = first.name
 
     async def score(self, samples: Samples) -> float:
-        """See `TurnDetector`. Computes in a thread; cancelling waits until that has ended."""
+        """See `TurnDetector`. Computes in a thread; cancelling waits until that has ended. Raises
+        ModelError."""
         return await anyio.to_thread.run_sync(self.probability, samples)
 
     def probability(self, samples: Samples) -> float:
-        """How likely the speaker of the last 8 s of 16 kHz `samples` has finished. Blocking."""
+        """How likely the speaker of the last 8 s of 16 kHz `samples` has finished. Blocking. Raises
+        ModelError."""
         features = log_mel(samples)[np.newaxis]
-        (scores,) = self._session.run(None, {self._input: features})
+        try:
+            (scores,) = self._session.run(None, {self._input: features})
+        except Exception as error:  # As above.
+            raise ModelError(f"Smart Turn failed: {_said(error)}.", MEND) from error
         return float(np.asarray(scores).reshape(-1)[0])
+
+
+def _said(error: Exception) -> str:
+    """The first line of a message that may be a page."""
+    return str(error).partition("\n")[0].removesuffix(".")

@@ -35,8 +35,8 @@ def log_mel(samples: Samples) -> NDArray[np.float32]:
     spectrum = np.fft.rfft(frames * _hann(), axis=-1)
     power = spectrum.real**2 + spectrum.imag**2
     mel = np.log10(np.maximum(_FLOOR, _filters() @ power.T))
-    limited = np.maximum(mel, mel.max() - 8.0)
-    return ((limited + 4.0) / 4.0).astype(np.float32)
+    features: NDArray[np.float64] = (np.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
+    return features.astype(np.float32)
 
 
 @cache

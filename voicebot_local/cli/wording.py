@@ -12,6 +12,7 @@ from voicebot_local.events import (
     GpuMemoryTaken,
     RecordingFailed,
     StageFailed,
+    TurnDetectorFailed,
 )
 from voicebot_local.gpu.need import gib
 from voicebot_local.metrics import TurnReport
@@ -63,6 +64,8 @@ def trouble_line(event: Event) -> str:
             return f"{name} is back"
         case RecordingFailed(message=message):
             return f"! {message} The conversation goes on."
+        case TurnDetectorFailed(message=message):
+            return f"! {message} Silence and words decide when you are done."
         case AudioLost(samples=samples):
             return f"! {samples} samples of the microphone were lost: the machine is too busy"
         case _:

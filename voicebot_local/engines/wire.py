@@ -67,9 +67,11 @@ def item_frames(call: int, item: Item) -> Iterator[Frame]:
     """
     head: dict[str, Any] = {"type": "item", "call": call}
     match item:
-        case Transcript(text, is_final, words, confidence):
+        case Transcript(text, is_final, words, confidence, end_of_turn):
             head |= {"transcript": text, "is_final": bool(is_final), "words": _words(words)}
-            yield Frame(head | {"confidence": None if confidence is None else float(confidence)})
+            for name, value in (("confidence", confidence), ("end_of_turn", end_of_turn)):
+                head[name] = None if value is None else float(value)
+            yield Frame(head)
         case TextDelta(text):
             yield Frame(head | {"delta": text})
         case SpokenAudio(samples, clause, words):
@@ -87,7 +89,9 @@ def read_item(frame: Frame, sender: str) -> Item:
     with _making_sense(sender, frame):
         if "transcript" in head:
             words = tuple(Word(*word) for word in head["words"])
-            return Transcript(head["transcript"], head["is_final"], words, head["confidence"])
+            end_of_turn = head.get("end_of_turn")
+            said = head["transcript"], head["is_final"], words, head["confidence"], end_of_turn
+            return Transcript(*said)
         if "delta" in head:
             return TextDelta(head["delta"])
         words = tuple(Word(*word) for word in head["words"])

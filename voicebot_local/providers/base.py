@@ -43,13 +43,15 @@ class Word:
 class Transcript:
     """What was said so far in this utterance. `text` is the whole of it, not an addition.
 
-    `confidence` is 0..1, or None where the recognizer does not know.
+    `confidence` is 0..1, or None where the recognizer does not know. `end_of_turn`: how likely, to
+    a recognizer that judges that, the speaker has finished with what it heard so far.
     """
 
     text: str
     is_final: bool
     words: tuple[Word, ...] = ()
     confidence: float | None = None
+    end_of_turn: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class Recognizer(Protocol):
         """Transcribe one utterance while it is spoken.
 
         `audio`: 16 kHz (`RECOGNIZER_RATE`) blocks of any length; its end is the utterance's end.
-        Yields partial transcripts while audio comes and exactly one final one, last; its text is
+        Yields partial transcripts while audio comes (the same text again where only `end_of_turn`
+        has changed) and exactly one final one, last; its text is
         empty where nothing was understood. Raises ProviderError.
         """
         ...

@@ -114,6 +114,11 @@ class TurnMachine:
         quiet_s = (self._position - self._audio_to) / RECOGNIZER_RATE
         return self._run.voiced_s == 0 and quiet_s >= self._settings.end_silence_s
 
+    @property
+    def silence_s(self) -> float:
+        """How long the user has been silent in a turn that is not over yet (s); else 0."""
+        return self._run.silence_s if self.state is State.HEARING else 0.0
+
     def handle(self, event: Observation) -> list[Decision]:
         """Take one observation and return what follows from it, in order.
 

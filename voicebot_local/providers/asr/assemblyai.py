@@ -88,11 +88,12 @@ class _Utterance:
     words: list[Word] = field(default_factory=list)
     now: str = ""
     words_now: list[Word] = field(default_factory=list)
-    confidence: float | None = None
+    end_of_turn: float | None = None
 
     def transcript(self, *, is_final: bool) -> Transcript:
         text = " ".join(part for part in (*self.said, self.now) if part)
-        return Transcript(text, is_final, (*self.words, *self.words_now), self.confidence)
+        words = (*self.words, *self.words_now)
+        return Transcript(text, is_final, words, end_of_turn=self.end_of_turn)
 
     def end_turn(self) -> None:
         if self.now:
@@ -104,8 +105,8 @@ class _Utterance:
 class AssemblyAIRecognizer:
     """A `Recognizer` on one session of AssemblyAI. `run` keeps it.
 
-    Word times count from the start of the utterance; `confidence` is the service's own that the
-    turn is over. Leaving a call before its final transcript gives the session up for a new one.
+    Word times count from the start of the utterance; `end_of_turn` is the service's own confidence.
+    Leaving a call before its final transcript gives the session up for a new one.
     """
 
     def __init__(self, config: AssemblyAIConfig, report: Report) -> None:
@@ -307,7 +308,7 @@ class _Listening:
             now = said.transcript(is_final=False)
             if ended and self._ended.is_set():
                 break
-            if now.text != shown.text:
+            if (now.text, now.end_of_turn) != (shown.text, shown.end_of_turn):
                 shown = now
                 yield now
         self.done = True
@@ -330,7 +331,7 @@ class _Listening:
             said = self._utterance
             found = [self._word(word) for word in words]
             confidence = message.get("end_of_turn_confidence")
-            said.confidence = None if confidence is None else min(1.0, max(0.0, float(confidence)))
+            said.end_of_turn = None if confidence is None else min(1.0, max(0.0, float(confidence)))
         except (KeyError, TypeError, ValueError):
             raise self._call.nonsense("a turn that lacks what it must have") from None
         said.now, said.words_now = text.strip(), found
