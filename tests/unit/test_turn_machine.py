@@ -124,7 +124,7 @@ def test_words_that_dangle_keep_the_turn_open_and_a_score_can_too() -> None:
     assert t.pause(0.4) == []
     assert t.see(TurnScored(1, "smart-turn", 0.001, t.position)) == []
     assert t.pause(0.6) == []
-    assert [type(d) for d in t.pause(1)] == [SpeechEnded]
+    assert [type(d) for d in t.pause(1.2)] == [SpeechEnded]
 
 
 def test_a_command_ends_sooner() -> None:

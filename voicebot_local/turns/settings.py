@@ -53,20 +53,20 @@ class TurnSettings(BaseModel):
         "longer lets people think, and lets those wait who trailed off.",
     )
     pause_s: float = Field(
-        0.4,
+        0.5,
         gt=0,
         le=5,
         description="A speaker's usual pause within a turn, before theirs are known (s). Waits "
         "grow with it; evidence counts in it.",
     )
     least_pause_s: float = Field(
-        0.3,
+        0.35,
         gt=0,
         le=5,
         description="The usual pause of the quickest speaker (s); lower answers them sooner.",
     )
     most_pause_s: float = Field(
-        0.7,
+        0.8,
         gt=0,
         le=5,
         description="The usual pause of the slowest speaker (s); higher waits for them longer.",
@@ -84,14 +84,14 @@ class TurnSettings(BaseModel):
         description="The language of the words that tell whether a turn is finished.",
     )
     unfinished_words: float = Field(
-        3.0,
+        2.5,
         ge=0,
         le=10,
         description='How strongly "and", "the", "um" at the end keep a turn open (usual pauses '
         "more of silence); lower answers those sooner who trail off.",
     )
     finished_words: float = Field(
-        1.2,
+        1.0,
         ge=0,
         le=10,
         description='How strongly a whole command or answer, "stop" or "yes", ends a turn (usual '
@@ -136,7 +136,7 @@ class TurnSettings(BaseModel):
         "ignores them.",
     )
     most_for: float = Field(
-        1.0,
+        0.5,
         ge=0,
         le=10,
         description="The most that scores shorten the silence (usual pauses); more answers sooner, "
