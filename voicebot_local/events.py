@@ -54,7 +54,8 @@ class EngineLoaded:
     """A local engine is loaded and warm.
 
     Its process has taken `taken_bytes` of `memory` ("GPU" or "RAM"; "" where it is not known), and
-    `planned_bytes` were planned for it (0 where there was no plan).
+    `planned_bytes` were planned for it (0 where there was no plan). `unpark_s`: what it took to
+    move its weights to the device (s), where they are parked between phases.
     """
 
     stage: Stage
@@ -64,6 +65,7 @@ class EngineLoaded:
     memory: str = ""
     taken_bytes: int = 0
     planned_bytes: int = 0
+    unpark_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

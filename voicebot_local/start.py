@@ -30,12 +30,13 @@ from voicebot_local.events import (
     UsageReported,
 )
 from voicebot_local.events_file import EventsFile
-from voicebot_local.gpu.memory import nvml_memory
+from voicebot_local.gpu.memory import nvml_memory, unwatched
 from voicebot_local.gpu.plan import Plan
 from voicebot_local.gpu.planning import fitted, replanned
 from voicebot_local.gpu.queue import TENANT_OF
 from voicebot_local.gpu.supervisor import shared_device
-from voicebot_local.gpu.watch import watch
+from voicebot_local.gpu.swaps import remember
+from voicebot_local.gpu.watch import INTERVAL_S, watch
 from voicebot_local.metrics import TurnReport, TurnReports
 from voicebot_local.offline import forbid_network
 from voicebot_local.providers.registry import EngineOptions, choice, open_providers
@@ -109,7 +110,9 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
             log.add_reader(events)
         log.append(MemoryPlanned(plan.device, plan.free, plan.reserve, plan.needed))
         fitting = (f"To fit in the GPU's memory: {plan.changes}.",) if plan.changes else ()
-        for notice in (*options.notices, *card.notices, *fitting, detecting):
+        watching = unwatched() if plan.device == "GPU" else ""
+        notices = (*options.notices, *card.notices, *fitting, detecting, watching)
+        for notice in filter(None, notices):
             screen.say(notice)
         files.enter_context(screen)
         with stopping() as stop:
@@ -174,6 +177,9 @@ async def _converse(
         # The turn machine does not decide on these, and they come before there is a session.
         if isinstance(notice, EngineLoaded):
             notice = replace(notice, planned_bytes=planned.get(notice.stage, 0))
+            if notice.unpark_s:
+                model = getattr(getattr(config, notice.stage), "model", Path())
+                remember(model.name, plan.device, notice.unpark_s)
         if isinstance(notice, UsageReported):
             notice = usage.of_turn(notice)
         log.append(_timed(notice, log) if isinstance(notice, StepsDone) else notice)
@@ -198,14 +204,15 @@ async def _converse(
                 EngineOptions(
                     offline=config.session.offline,
                     broker=broker,
-                    replan=partial(replanned, config) if plan.device == "GPU" else None,
+                    replan=partial(replanned, config) if _replans(plan) else None,
+                    parking=plan.parked,
                 ),
             ) as providers,
         ):
             session = Session(card.card, providers, log, settings, sinks)
             async with owned_tasks() as tasks:
                 if plan.device == "GPU":
-                    tasks.start_soon(watch, nvml_memory, log.append)
+                    tasks.start_soon(watch, nvml_memory, log.append, INTERVAL_S, _swing(plan))
                 if options.typed is not None:
                     typed = TypedTurns(options.typed)
                     log.add_reader(typed.entry)
@@ -214,6 +221,17 @@ async def _converse(
                 tasks.cancel_scope.cancel()
     if summary := usage.summary():
         screen.say(summary)
+
+
+def _replans(plan: Plan) -> bool:
+    """Whether what is free says what an engine may take; not while another's weights move."""
+    return plan.device == "GPU" and not plan.parked
+
+
+def _swing(plan: Plan) -> int | None:
+    """How much less is free while the synthesizer is on the device than while the chat model is."""
+    chat, voice = plan.engines.moving
+    return max(0, voice - chat) if plan.parked else None
 
 
 def _timed(done: StepsDone, log: EventLog) -> DeviceSteps:

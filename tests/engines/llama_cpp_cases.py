@@ -477,3 +477,42 @@ if STARTER.exists():
         engine = LlamaCppEngine(LlamaCppConfig(model=STARTER, temperature=0, threads=1))
         assert "Paris" in text_of(engine, [user("What is the capital of France?")])
         engine.close()
+
+
+def test_what_was_read_survives_parking(tmp_path: Path) -> None:
+    """Replies are the same, and nothing of the conversation is read again."""
+    config = LlamaCppConfig(model=STARTER, gpu_layers=0, threads=1, temperature=0)
+    engine = LlamaCppEngine(config)
+    talk = [user("hello")]
+    first = "".join(delta.text for delta in engine.reply(talk, free))
+    talk += [assistant(first), user("what can you do")]
+    resident = CancelAt()
+    wanted = [delta.text for delta in engine.reply(talk, resident)]
+    engine.close()
+
+    parked = LlamaCppEngine(config)
+    list(parked.reply(talk[:1], free))
+    moves = CancelAt()
+    parked.park(moves)
+    parked.unpark(moves)
+    again = CancelAt()
+    assert [delta.text for delta in parked.reply(talk, again)] == wanted
+    assert again.done == resident.done
+    assert set(moves.done) == {"park", "unpark"}
+    parked.close()
+
+
+def test_an_unparking_that_is_interrupted_leaves_it_parked() -> None:
+    engine = LlamaCppEngine(LlamaCppConfig(model=STARTER, gpu_layers=0, threads=1, temperature=0))
+    wanted = [delta.text for delta in engine.reply([user("hello")], free)]
+    engine.park(free)
+    counted = CancelAt()
+    engine.unpark(counted)
+    assert [delta.text for delta in engine.reply([user("hello")], free)] == wanted
+    for number in (0, 1, len(counted.done) // 2, len(counted.done) - 1):
+        engine.park(free)
+        with pytest.raises(Cancelled):
+            engine.unpark(CancelAt(number))
+        engine.unpark(free)
+        assert [delta.text for delta in engine.reply([user("hello")], free)] == wanted
+    engine.close()

@@ -18,6 +18,7 @@ from voicebot_local.gpu.memory import (
     machine_memory,
     measured_bytes,
     nvml_memory,
+    unwatched,
 )
 from voicebot_local.gpu.need import GIB, MIB, Need
 from voicebot_local.gpu.watch import NOTABLE_BYTES, notice, watch
@@ -96,6 +97,14 @@ def test_the_first_gpu_that_may_be_used(
     assert nvml_memory() == expected
 
 
+def test_what_goes_unnoticed_is_said(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert unwatched() == ""
+    nvml.broken = True
+    assert "does not answer" in unwatched()
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert "nvidia-ml-py is missing" in unwatched()
+
+
 def test_a_library_without_a_driver(nvml: FakeNvml) -> None:
     nvml.broken = True
     assert gpu_memory() is None
@@ -160,6 +169,18 @@ def test_a_loss_is_told_once() -> None:
     assert told is None
     mark, told = notice(mark, first - 2 * NOTABLE_BYTES, first)
     assert told == GpuMemoryTaken(2 * NOTABLE_BYTES, first - 2 * NOTABLE_BYTES)
+
+
+def test_our_own_weights_come_and_go_untold() -> None:
+    first = 2000 * MIB
+    swing = 300 * MIB
+    mark, told = notice(first, first + 3000 * MIB, first, swing)
+    assert (mark, told) == (first, None)
+    mark, told = notice(mark, first - 700 * MIB, first, swing)
+    assert (mark, told) == (first, None)
+    mark, told = notice(mark, first - 900 * MIB, first, swing)
+    assert told is not None
+    assert told.taken_bytes == 900 * MIB
 
 
 def test_memory_that_came_back_may_be_lost_again() -> None:

@@ -15,13 +15,14 @@ from voicebot_local import paths
 from voicebot_local.config import Config, load_config
 from voicebot_local.engines.client import EngineSpec
 from voicebot_local.errors import ModelError, OutOfMemory
-from voicebot_local.gpu import planning
+from voicebot_local.gpu import planning, swaps
 from voicebot_local.gpu.memory import GpuMemory
 from voicebot_local.gpu.need import GIB
 from voicebot_local.gpu.plan import Alternatives, Engines, Plan, PlanOptions, plan, reserve
 from voicebot_local.gpu.plan_text import plan_text
 from voicebot_local.gpu.planning import apply, engines_of, fitted, plan_for, replanned
 from voicebot_local.gpu.shapes import known_chat, known_recognizers
+from voicebot_local.gpu.supervisor import BrokerSettings
 
 SNAPSHOT = Path(__file__).with_name("plans.txt")
 SIZES_GIB = (6, 8, 12, 16, 24, 141)
@@ -106,7 +107,7 @@ def test_more_memory_never_changes_more() -> None:
         taken = [number for number, one in enumerate(made.steps) if one.decision == "taken"]
         order.append(taken[0])
     assert all(after <= before for before, after in pairwise(order))
-    assert set(order) == {0, 1, 2, 3, 4, 6}  # parking is never taken
+    assert set(order) == {0, 1, 2, 3, 4, 5, 6}
 
 
 def test_refusal_says_what_would_fit() -> None:
@@ -117,11 +118,53 @@ def test_refusal_says_what_would_fit() -> None:
     assert "gpu_layers = 0" in nothing.mend
 
 
-def test_parking_is_named_and_not_claimed() -> None:
-    made = plan_for(profile("local"), 6 * GIB)
+def test_parking_is_the_last_resort() -> None:
+    config = profile("local")
+    made = plan_for(config, 7 * GIB)
     decision, why = step(made, "parking")
-    assert decision == "not possible"
-    assert "cannot do it" in why
+    assert decision == "taken"
+    assert "by estimate" in why
+    assert made.parked
+    assert made.engines.chat is not None
+    assert made.engines.synthesizer is not None
+    # The synthesizer's weights are the smaller part of the two.
+    assert made.saved == made.engines.synthesizer.need.weights
+    assert made.needed + made.reserve <= made.free
+    assert made.needed + made.saved + made.reserve > made.free
+    # The rest of what was decided reaches the configuration.
+    assert apply(config, made).chat.gpu_layers == made.engines.chat.settings.gpu_layers
+
+
+def test_parking_can_be_forced_and_forbidden() -> None:
+    config = profile("local")
+    forced = config.model_copy(update={"gpu": BrokerSettings(parking="always")})
+    made = plan_for(forced, 24 * GIB)
+    assert made.parked
+    assert made.fits
+    assert step(made, "parking")[0] == "taken"
+    assert made.changes == ""
+    for gpu in (BrokerSettings(parking="never"), BrokerSettings(broker=False)):
+        made = plan_for(config.model_copy(update={"gpu": gpu}), 7 * GIB)
+        assert not made.fits
+        assert step(made, "parking")[0] == "not possible"
+    with pytest.raises(ValueError, match="needs broker = true"):
+        BrokerSettings(parking="always", broker=False)
+
+
+def test_a_measured_swap_stands_in_the_plan() -> None:
+    made = plan(engines_of(profile("local")), 7 * GIB, PlanOptions(swap_s=0.42))
+    assert "moving both in takes 0.42 s a turn, as measured here" in step(made, "parking")[1]
+
+
+def test_what_was_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swaps, "cache_dir", lambda: tmp_path / "cache")
+    assert swaps.remembered("a.gguf", "GPU") is None
+    swaps.remember("a.gguf", "GPU", 0.25)
+    swaps.remember("b.gguf", "CPU", 0.5)
+    assert swaps.remembered("a.gguf", "GPU") == 0.25
+    assert swaps.remembered("a.gguf", "CPU") is None
+    (tmp_path / "cache" / "swaps.json").write_text("[1, 2")
+    assert swaps.remembered("a.gguf", "GPU") is None
 
 
 def test_a_stock_decoder_is_not_halved() -> None:

@@ -83,6 +83,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "wasted_s": report.wasted_s,
         "waits": {tenant: asdict(waits) for tenant, waits in report.waits.items()},
         "longest": {tenant: asdict(step) for tenant, step in report.longest.items()},
+        "swaps": [
+            {"tenant": tenant, "move": kind, **asdict(swaps)}
+            for (tenant, kind), swaps in report.swaps.items()
+        ],
         "underruns": [
             {"at": at, "samples": samples, "device_had": holder}
             for at, samples, holder in report.underruns
@@ -115,6 +119,11 @@ def _show(report: Report, rate: int | None, *, cut_off: bool) -> None:
         console.print("The last line of the log is not whole and was left out.", style="yellow")
     if report.steps:
         console.print(_steps_table(report))
+        for (tenant, kind), swaps in report.swaps.items():
+            console.print(
+                f"weights of the {TENANTS[tenant]}: {kind}ed {swaps.moves} times, "
+                f"median {_ms(swaps.median_s)}, max {_ms(swaps.max_s)}"
+            )
         console.print(f"chat model and synthesizer at once: {_ms(report.overlap_s)}")
         console.print(f"work on replies that were taken back: {_ms(report.wasted_s)}")
     console.print(_rules_table(report))

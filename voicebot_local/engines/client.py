@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
 import anyio
@@ -56,6 +56,8 @@ class EngineSpec:
     offline: bool = False
     broker: str | None = None
     """Address of the broker of the device that it shares, if there is one."""
+    parks: bool = False
+    """Its weights are on the device only while it works; the broker says when."""
 
     @property
     def label(self) -> str:
@@ -208,11 +210,11 @@ class LocalEngine:
                 self._connection = connection
                 load_s = anyio.current_time() - began
                 taken, memory = await self._measured()
-                self._on_notice(
-                    EngineLoaded(
-                        self.spec.stage, self.spec.name, info.device, load_s, memory, taken
-                    )
+                loaded = EngineLoaded(
+                    self.spec.stage, self.spec.name, info.device, load_s, memory, taken
                 )
+                unpark_s = float(info.details.get("unpark_s", 0.0))
+                self._on_notice(replace(loaded, unpark_s=unpark_s))
                 self._announce()
                 if first:
                     task_status.started()
@@ -240,6 +242,7 @@ class LocalEngine:
             "config": json.loads(spec.config.model_dump_json()),
             "offline": spec.offline,
             "broker": spec.broker,
+            "parks": spec.parks,
             "sys_path": sys.path,
         }
         try:

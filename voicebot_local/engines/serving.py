@@ -13,15 +13,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from voicebot_local.engines import wire
+from voicebot_local.engines.parking import Parking, ParkingEngine
 from voicebot_local.engines.protocol import Frame
 from voicebot_local.engines.steps import CallSteps, Cancelled, Lease, TimedStep
 from voicebot_local.engines.wire import Input, Item
 from voicebot_local.errors import OutOfMemory, ProviderError, VoicebotError
 from voicebot_local.events import Stage
 from voicebot_local.gpu.queue import TENANT_OF
+from voicebot_local.gpu.room import HOME
 from voicebot_local.providers.base import (
     ChatEngine,
     EngineInfo,
@@ -31,6 +34,9 @@ from voicebot_local.providers.base import (
     Steps,
     SynthesizerEngine,
 )
+
+if TYPE_CHECKING:
+    from voicebot_local.gpu.lease import DeviceLease
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +65,10 @@ class AnyEngine(Protocol):
     info: EngineInfo
 
 
+class Wake:
+    """Among what the owner thread waits for: there is something to be done for the broker."""
+
+
 def load_class(path: str) -> Any:
     """The object at "module:Name". Raises ImportError or AttributeError."""
     module, _, name = path.partition(":")
@@ -68,17 +78,24 @@ def load_class(path: str) -> Any:
 class ServedCall:
     """One call, as the child sees it."""
 
-    def __init__(self, head: dict[str, Any], emit: Emit, lease: Lease | None) -> None:
+    def __init__(
+        self, head: dict[str, Any], emit: Emit, lease: Lease | None, parking: Parking | None = None
+    ) -> None:
         self.number = int(head["call"])
         self.head = head
         self.cancelled = threading.Event()
         self._emit = emit
         self._lease = lease
-        self._inputs: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
+        self.parking = parking
+        self._inputs: queue.SimpleQueue[Input | Wake | None] = queue.SimpleQueue()
 
     def put(self, value: Input | None) -> None:
         """An input, or None at their end. Never blocks; the client keeps to INPUT_WINDOW."""
         self._inputs.put(value)
+
+    def wake(self) -> None:
+        """Let the owner thread look around where it waits for an input."""
+        self._inputs.put(Wake())
 
     def cancel(self) -> None:
         self.cancelled.set()
@@ -86,20 +103,34 @@ class ServedCall:
             self._lease.interrupt()
         self._inputs.put(None)  # wakes the owner thread where it waits for an input
 
-    def inputs(self) -> Iterator[Input]:
-        """The inputs, as they come; the iterator blocks. Raises Cancelled."""
+    def inputs(self, steps: Steps) -> Iterator[Input]:
+        """The inputs, as they come; the iterator blocks. Raises Cancelled.
+
+        With an input in hand, the engine's weights are on the device.
+        """
         taken = 0
         while True:
             self._emit(Frame({"type": "wants", "call": self.number, "taken": taken}))
             if self._lease is not None and self._inputs.empty():
                 self._lease.rest()
-            value = self._inputs.get()
+                if self.parking is not None:
+                    self.parking.rests(over=False)
+                    self.parking.obey()
+            value = self._next()
             if self.cancelled.is_set():
                 raise Cancelled
             if value is None:
                 return
             taken += 1
+            if self.parking is not None:
+                self.parking.ensure(steps)
             yield value
+
+    def _next(self) -> Input | None:
+        while isinstance(value := self._inputs.get(), Wake):
+            if self.parking is not None and self._inputs.empty():
+                self.parking.obey()
+        return value
 
 
 class Desk:
@@ -107,9 +138,10 @@ class Desk:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._work: queue.SimpleQueue[ServedCall | Frame | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[ServedCall | Frame | Wake | None] = queue.SimpleQueue()
         self._current: ServedCall | None = None
         self._lease: Lease | None = None
+        self._parking: Parking | None = None
         self._timed: list[TimedStep] = []
         self.loaded = False
 
@@ -119,8 +151,10 @@ class Desk:
             self._work.put(frame)
             return
         if frame.type == "start":
-            self._current = ServedCall(frame.head, self._emit, self._lease)
+            self._current = ServedCall(frame.head, self._emit, self._lease, self._parking)
             self._work.put(self._current)
+            if self._parking is not None and not frame.head.get("speculative"):
+                self._parking.urge()
             return
         call = self._current
         if call is None or call.number != frame.head["call"]:
@@ -151,21 +185,49 @@ class Desk:
         stage: Stage = load.head["stage"]
         name: str = load.head["name"]
         try:
-            self._lease = _lease(load.head)
-            engine = _build(load.head)
+            engine, info = self._load(load.head, stage)
         except Exception as error:
             told = wire.error_head(_told(error, stage, name, "could not be loaded"))
             self._emit(Frame({"type": "failed", "error": told}))
             return
         self.loaded = True
-        self._emit(Frame({"type": "loaded", "info": wire.info_head(engine.info)}))
+        self._emit(Frame({"type": "loaded", "info": wire.info_head(info)}))
         try:
-            while isinstance(call := self._work.get(), ServedCall):
-                self._serve_call(engine, stage, name, call)
+            while isinstance(work := self._work.get(), ServedCall | Wake):
+                if isinstance(work, ServedCall):
+                    self._serve_call(engine, stage, name, work)
+                if self._parking is not None and self._work.empty():
+                    if not self._parking.obey():
+                        self._work.put(Wake())
+                    self._tell_steps()
         finally:
             close = getattr(engine, "close", None)
             if close is not None:
                 close()
+
+    def _load(self, head: dict[str, Any], stage: Stage) -> tuple[AnyEngine, EngineInfo]:
+        if not head.get("parks") or head["broker"] is None:
+            self._lease = _lease(head)
+            engine = _build(head)
+            return engine, engine.info
+        lease = _device_lease(head, self._on_room)
+        self._lease = lease
+        parking = Parking(lease, self._record)
+        self._parking = parking
+        with parking.loading():
+            engine = _build(head)
+        took = parking.measure(cast(ParkingEngine, engine), at_home=TENANT_OF[stage] == HOME)
+        self._tell_steps()
+        return engine, replace(engine.info, details=engine.info.details | took)
+
+    def _on_room(self, unpark: bool) -> None:
+        """The broker's wish; wakes the owner thread, wherever it waits."""
+        parking, call = self._parking, self._current
+        if parking is not None:
+            parking.order(unpark)
+        if call is not None:
+            call.wake()
+        self._work.put(Wake())
 
     def _serve_call(self, engine: AnyEngine, stage: Stage, name: str, call: ServedCall) -> None:
         steps = CallSteps(call.cancelled, self._lease, self._record if self._lease else None)
@@ -187,6 +249,8 @@ class Desk:
                 last["ends"] = True
         if self._lease is not None:
             self._lease.rest()
+        if self._parking is not None:
+            self._parking.rests(over=True)
         self._tell_steps()
         steps_told = {kind: tuple(report) for kind, report in steps.report().items()}
         self._emit(Frame(last | {"call": call.number, "steps": steps_told}))
@@ -225,28 +289,35 @@ def _build(head: dict[str, Any]) -> AnyEngine:
 
 def _lease(head: dict[str, Any]) -> Lease | None:
     """The right to the device that is shared, where a broker arbitrates."""
-    if head["broker"] is None:
-        return None
+    return None if head["broker"] is None else _device_lease(head)
+
+
+def _device_lease(
+    head: dict[str, Any], on_room: Callable[[bool], None] | None = None
+) -> DeviceLease:
     # Imported here: the broker's sockets exist on POSIX systems only.
     from voicebot_local.gpu.lease import DeviceLease
 
     sys.setswitchinterval(SWITCH_S)
-    return DeviceLease(head["broker"], TENANT_OF[head["stage"]], period_s=CHUNK_S)
+    tenant = TENANT_OF[head["stage"]]
+    return DeviceLease(head["broker"], tenant, period_s=CHUNK_S, on_room=on_room)
 
 
 def _items(engine: AnyEngine, stage: Stage, call: ServedCall, steps: Steps) -> Iterator[Item]:
     match stage:
         case "recognizer":
-            audio = cast(Iterator[Samples], call.inputs())
+            audio = cast(Iterator[Samples], call.inputs(steps))
             return cast(RecognizerEngine, engine).transcribe(audio, steps)
         case "chat":
             messages = wire.read_messages(call.head["messages"])
+            if call.parking is not None:
+                call.parking.ensure(steps)
             if call.head.get("prefill"):
                 cast(ChatEngine, engine).prefill(messages, steps)
                 return iter(())
             return cast(ChatEngine, engine).reply(messages, steps)
         case "synthesizer":
-            clauses = cast(Iterator[str], call.inputs())
+            clauses = cast(Iterator[str], call.inputs(steps))
             return cast(SynthesizerEngine, engine).speak(clauses, steps)
 
 

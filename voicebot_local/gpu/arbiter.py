@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from voicebot_local.gpu.queue import GpuQueue, Outlook, Policy, Request
+from voicebot_local.gpu.queue import GpuQueue, Outlook, Policy, Request, Tenant
+from voicebot_local.gpu.room import Park, Room, Unpark
 
 QUANTUM_S = 0.05
 """How often a holder is asked whether it only idles, while anybody waits (s)."""
@@ -53,7 +54,7 @@ class Kill:
     after_s: float
 
 
-Order: TypeAlias = Grant | Revoke | Rest | Overdue | Kill
+Order: TypeAlias = Grant | Revoke | Rest | Overdue | Kill | Park | Unpark
 
 
 @dataclass(slots=True)
@@ -73,10 +74,13 @@ class Arbiter:
     the device back when somebody with less slack waits, and now and then to do so if it idles while
     anybody does. Asked for the device, it has `limit_s` for the step that it is in before that is
     reported, and `kill_s` before its process is killed: a step is short, so it has hung.
+
+    Clients that `join` have their weights on the device by turns, see `room.py`.
     """
 
     def __init__(self, limit_s: float, kill_s: float, policy: Policy = "slack") -> None:
         self._queue = GpuQueue(policy)
+        self._room = Room()
         self._limit_s = limit_s
         self._kill_s = kill_s
         self._holder: _Holder | None = None
@@ -100,12 +104,29 @@ class Arbiter:
         """A client wants the device for its next step."""
         if self.holder == request.client:  # It was granted while it asked again.
             return []
-        self._queue.add(request)
+        if self._room.admits(request):
+            self._queue.add(request)
+        return self._decide(now)
+
+    def join(self, client: int, tenant: Tenant, now: float) -> list[Order]:
+        """A client has come whose weights can be parked; they are not on the device."""
+        self._room.join(client, tenant)
+        return self._decide(now)
+
+    def rests(self, client: int, now: float, *, over: bool) -> list[Order]:
+        """A client of the room has nothing to do; its call is `over`, or waits for more."""
+        self._room.rests(client, over=over)
+        return self._decide(now)
+
+    def parked(self, client: int, now: float) -> list[Order]:
+        """A client's weights are off the device."""
+        self._room.left(client)
         return self._decide(now)
 
     def withdraw(self, client: int, now: float) -> list[Order]:
         """A client wants it no longer; if it was granted meanwhile, this gives it back."""
         self._queue.remove(client)
+        self._room.withdraw(client)
         return self.release(client, now)
 
     def release(self, client: int, now: float) -> list[Order]:
@@ -116,6 +137,7 @@ class Arbiter:
 
     def gone(self, client: int, now: float) -> list[Order]:
         """A client's process has ended, and with it all that it computed."""
+        self._room.gone(client)
         return self.withdraw(client, now)
 
     def tick(self, now: float) -> list[Order]:
@@ -132,6 +154,12 @@ class Arbiter:
         return holder.revoked + (self._kill_s if holder.reported else self._limit_s)
 
     def _decide(self, now: float) -> list[Order]:
+        admitted, told = self._room.decide()
+        if admitted is not None:
+            self._queue.add(admitted)
+        return [*told, *self._decide_device(now)]
+
+    def _decide_device(self, now: float) -> list[Order]:
         holder = self._holder
         if holder is None:
             return self._grant(now)
@@ -160,4 +188,4 @@ class Arbiter:
         self._queue.remove(first.client)
         self._holder = _Holder(first, now)
         # Who is chosen over others still yields to them in turn.
-        return [Grant(first.client), *self._decide(now)]
+        return [Grant(first.client), *self._decide_device(now)]

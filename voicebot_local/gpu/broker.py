@@ -19,7 +19,8 @@ from typing import cast
 
 from voicebot_local.gpu.arbiter import Arbiter, Grant, Kill, Order, Overdue, Rest, Revoke
 from voicebot_local.gpu.queue import TENANTS, Outlook, Policy, Request, Tenant
-from voicebot_local.gpu.wire import Kind, Record, RecordReader, optional
+from voicebot_local.gpu.room import Park, Unpark
+from voicebot_local.gpu.wire import SPECULATIVE, UNPARKS, Kind, Record, RecordReader, optional
 
 MOST_CLIENTS = 64
 
@@ -100,6 +101,8 @@ class Broker:
             case Kind.HELLO:
                 client.tenant = TENANTS[record.flag]
                 client.process, client.conversation = record.number, record.small
+                if record.x:
+                    return self._arbiter.join(client.number, client.tenant, now)
             case Kind.REQUEST if client.tenant is not None:
                 client.asked = record.number
                 request = Request(
@@ -108,13 +111,18 @@ class Broker:
                     record.x,
                     client.conversation,
                     record.y,
-                    bool(record.flag),
+                    bool(record.flag & SPECULATIVE),
+                    bool(record.flag & UNPARKS),
                 )
                 return self._arbiter.request(request, now)
             case Kind.WITHDRAW:
                 return self._arbiter.withdraw(client.number, now)
             case Kind.RELEASED:
                 return self._arbiter.release(client.number, now)
+            case Kind.RESTS:
+                return self._arbiter.rests(client.number, now, over=bool(record.flag))
+            case Kind.PARKED:
+                return self._arbiter.parked(client.number, now)
             case Kind.OUTLOOK:
                 outlook = Outlook(optional(record.x), optional(record.y))
                 return self._arbiter.look_ahead(record.small, outlook, now)
@@ -134,6 +142,10 @@ class Broker:
                     self._send(client, Record(Kind.REVOKE))
                 case Rest():
                     self._send(client, Record(Kind.REVOKE, flag=1))
+                case Park():
+                    self._send(client, Record(Kind.PARK))
+                case Unpark():
+                    self._send(client, Record(Kind.UNPARK))
                 case Overdue():
                     self._tell_sessions(Kind.OVERDUE, client, order.after_s)
                 case Kill():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
 from voicebot_local.engines.steps import Interrupted
 from voicebot_local.gpu.queue import TENANTS, Tenant
-from voicebot_local.gpu.wire import Kind, Record, RecordReader
+from voicebot_local.gpu.wire import SPECULATIVE, UNPARKS, Kind, Record, RecordReader
 
 
 class BrokerGone(ConnectionError):
@@ -26,10 +27,22 @@ class DeviceLease:
     """
 
     def __init__(
-        self, address: str, tenant: Tenant, conversation: int = 0, period_s: float = 0.0
+        self,
+        address: str,
+        tenant: Tenant,
+        conversation: int = 0,
+        period_s: float = 0.0,
+        on_room: Callable[[bool], None] | None = None,
     ) -> None:
-        """`period_s`: of a recognizer's chunk. Raises BrokerGone where nobody serves `address`."""
+        """`period_s`: of a recognizer's chunk. Raises BrokerGone where nobody serves `address`.
+
+        `on_room`: of an engine whose weights can be parked, and are not on the device yet; called
+        by the listening thread with whether they are to be there. It must not wait.
+        """
         self._period_s = period_s
+        self._on_room = on_room
+        self.unparks = False
+        """What is asked for from now on is room for the weights as well; see `Request.unparks`."""
         self._speculative = False
         # `_stepping` is held while the device computes; `_state` for an instant, inside it.
         self._stepping = threading.Lock()
@@ -43,7 +56,8 @@ class DeviceLease:
         except OSError as error:
             self._socket.close()
             raise BrokerGone(f"no broker serves {address}") from error
-        self._send(Record(Kind.HELLO, TENANTS.index(tenant), conversation, os.getpid()))
+        parks = float(on_room is not None)
+        self._send(Record(Kind.HELLO, TENANTS.index(tenant), conversation, os.getpid(), parks))
         threading.Thread(target=self._listen, name="device lease", daemon=True).start()
 
     def begin(self, *, speculative: bool = False) -> None:
@@ -82,6 +96,20 @@ class DeviceLease:
         self._interrupted = True
         self._woken.release()
 
+    def urge(self) -> None:
+        """What is waited for is not speculative any more; may be called by any thread."""
+        if self._wanted and self._speculative:
+            self._speculative = False
+            self._ask()
+
+    def rests(self, *, over: bool) -> None:
+        """Of an engine that can park: it has nothing to do; its call is `over`, or waits."""
+        self._send(Record(Kind.RESTS, flag=over))
+
+    def parked(self) -> None:
+        """Of an engine that can park: its weights are off the device."""
+        self._send(Record(Kind.PARKED))
+
     def close(self) -> None:
         """Leave the broker."""
         with suppress(OSError):
@@ -91,8 +119,7 @@ class DeviceLease:
         """Returns with `_stepping` held."""
         with self._state:
             self._asked += 1
-        asked = Record(Kind.REQUEST, self._speculative, 0, self._asked, monotonic(), self._period_s)
-        self._send(asked)
+        self._ask()
         while True:
             self._woken.acquire()
             self._stepping.acquire()
@@ -104,6 +131,10 @@ class DeviceLease:
             if self._interrupted:
                 self._withdraw()
                 raise Interrupted
+
+    def _ask(self) -> None:
+        flag = SPECULATIVE * self._speculative | UNPARKS * self.unparks
+        self._send(Record(Kind.REQUEST, flag, 0, self._asked, monotonic(), self._period_s))
 
     def _withdraw(self) -> None:
         with self._state:
@@ -137,6 +168,8 @@ class DeviceLease:
                     self._rest_if_idle()
                 elif record.kind is Kind.REVOKE:
                     self._on_revoke()
+                elif record.kind in (Kind.PARK, Kind.UNPARK) and self._on_room is not None:
+                    self._on_room(record.kind is Kind.UNPARK)
             self._gone = self._gone or not data
         self._woken.release()
         self._socket.close()

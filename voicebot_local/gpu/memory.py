@@ -42,6 +42,23 @@ def nvml_memory() -> GpuMemory | None:
     return _from_nvml(chosen) if chosen else None
 
 
+def unwatched() -> str:
+    """Why memory that others take of this machine's GPU would go unnoticed; "" where it would not.
+
+    For people. Meant for a machine that has a GPU.
+    """
+    if nvml_memory() is not None:
+        return ""
+    try:
+        importlib.import_module("pynvml")
+    except ImportError:
+        return (
+            "The package nvidia-ml-py is missing, so it goes unnoticed if another program takes "
+            "the GPU's memory: pip install nvidia-ml-py, or run scripts/setup.sh local again."
+        )
+    return "NVIDIA's library does not answer, so it goes unnoticed if others take the GPU's memory."
+
+
 def machine_memory(proc: Path = Path("/proc")) -> int | None:
     """Bytes of the machine's own memory that can be had without swapping; None if unknown."""
     return _kib_line(proc / "meminfo", "MemAvailable:")

@@ -28,17 +28,22 @@ miss, and for the desktop."""
 LEAST_SHARE = 0.5
 """Of a chat model's layers on the device: with fewer, its processor's memory sets the pace, and a
 smaller model is the better choice."""
-SWAP_BYTES_PER_S = 20e9
-"""From pinned memory over PCIe 4.0 x16, of 31.5 GB/s by its standard; not measured here."""
+PINNED_BYTES_PER_S = 20e9
+"""From page-locked memory over PCIe 4.0 x16, of 31.5 GB/s by its standard; an assumption."""
+MAPPED_BYTES_PER_S = 5e9
+"""From a file that the system has in memory, which is not page-locked; an assumption."""
+PARKING = "parking weights in the machine's memory"
 
 _NOTHING = {
     "smaller context, quantized KV": "the context is as small as it may be",
     "half-precision speech models": "no speech model on the device can be halved",
     "fewer GPU layers": "half of the layers or fewer are on the device as it is",
     "smaller models on disk": "no smaller model of models/manifest.toml is here",
+    PARKING: "it takes a chat model and a synthesizer that share the device",
 }
 """Why a step had nothing to try."""
 
+Parking: TypeAlias = Literal["auto", "always", "never"]
 Decision: TypeAlias = Literal["taken", "not needed", "not enough", "not possible"]
 
 
@@ -82,16 +87,34 @@ class Synthesizer:
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """What uses the device; None for an engine that does not."""
+    """What uses the device; None for an engine that does not.
+
+    `parked`: the chat model and the synthesizer are on it by turns, see `room.py`.
+    """
 
     chat: Chat | None = None
     recognizer: Recognizer | None = None
     synthesizer: Synthesizer | None = None
+    parked: bool = False
 
     @property
     def total(self) -> int:
+        """The most that is on the device at a time."""
         parts = (self.chat, self.recognizer, self.synthesizer)
-        return sum(part.need.total for part in parts if part is not None)
+        return sum(part.need.total for part in parts if part is not None) - self.saved
+
+    @property
+    def saved(self) -> int:
+        """What parking saves: the smaller of the two that take turns."""
+        return min(self.moving) if self.parked else 0
+
+    @property
+    def moving(self) -> tuple[int, int]:
+        """What the chat model and the synthesizer move, whose caches stay on the device."""
+        if self.chat is None or self.synthesizer is None:
+            return 0, 0
+        chat = self.chat.need
+        return chat.total - chat.context, self.synthesizer.need.weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +129,15 @@ class Alternatives:
 class PlanOptions:
     """`on_disk` may be taken, `downloadable` are only told of. `least_context` in tokens.
 
-    `can_park`: the engines can move their weights to the machine's memory and back.
+    `parking` of weights: the last resort, from the start, or not at all. `swap_s`: what bringing
+    back both took when it was measured; None where it never was.
     """
 
     on_disk: Alternatives = Alternatives()
     downloadable: Alternatives = Alternatives()
     least_context: int = 2048
-    can_park: bool = False
+    parking: Parking = "auto"
+    swap_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +165,8 @@ class Plan:
     """The outcome. `engines` are to be loaded so; where nothing fits, they are as asked for.
 
     `device` is "GPU" or "CPU"; on the CPU nothing is decided, and `engines` is empty. `mend` says
-    what would make it fit. `parked` names the stage whose weights move, if any.
+    what would make it fit. `parked`: the chat model and the synthesizer take turns on the device,
+    which saves `saved` bytes.
     """
 
     device: Literal["GPU", "CPU"]
@@ -152,12 +178,13 @@ class Plan:
     engines: Engines = Engines()
     changes: str = ""
     mend: str = ""
-    parked: str = ""
+    parked: bool = False
+    saved: int = 0
 
     @property
     def needed(self) -> int:
-        """Bytes of all engines together, without the reserve."""
-        return sum(row.need.total for row in self.rows)
+        """The most bytes that the engines take at a time, without the reserve."""
+        return sum(row.need.total for row in self.rows) - self.saved
 
 
 def reserve(free: int) -> int:
@@ -169,19 +196,29 @@ def plan(engines: Engines, free: int, options: PlanOptions = PlanOptions()) -> P
     """Find the way to load `engines` into `free` bytes that changes least of what was asked for."""
     kept = reserve(free)
     room = free - kept
+    by_turns = replace(engines, parked=all(engines.moving))
+    if options.parking == "always":
+        engines = by_turns
     rungs: list[tuple[str, Callable[[], Iterable[Engines]]]] = [
         ("everything resident", lambda: [engines]),
         ("smaller context, quantized KV", lambda: _smaller_kv(engines, options)),
         ("half-precision speech models", lambda: _halved(engines, options)),
         ("fewer GPU layers", lambda: _fewer_layers(engines, options)),
         ("smaller models on disk", lambda: _smaller_models(engines, options.on_disk, options)),
+        (PARKING, lambda: _parked(by_turns, options)),
     ]
     steps: list[Step] = []
     chosen: Engines | None = None
     least = engines
     for name, candidates in rungs:
+        if name == PARKING and engines.parked:
+            steps.append(Step(name, "taken", f"it is configured so; {_swap(engines, options)}"))
+            continue
         if chosen is not None:
             steps.append(Step(name, "not needed", ""))
+            continue
+        if name == PARKING and options.parking == "never":
+            steps.append(Step(name, "not possible", "[gpu] parking or broker forbids it"))
             continue
         seen = False
         for candidate in candidates():
@@ -190,8 +227,10 @@ def plan(engines: Engines, free: int, options: PlanOptions = PlanOptions()) -> P
             if candidate.total <= room:
                 chosen = candidate
                 break
-        steps.append(_step(name, (engines, chosen, least), room, seen))
-    steps.append(_parking(chosen, engines, room, options))
+        step = _step(name, (engines, chosen, least), room, seen)
+        if name == PARKING and seen:
+            step = replace(step, why=f"{step.why}; {_swap(chosen or by_turns, options)}")
+        steps.append(step)
     fits = chosen is not None
     steps.append(
         Step("refuse", "not needed", "")
@@ -208,6 +247,8 @@ def plan(engines: Engines, free: int, options: PlanOptions = PlanOptions()) -> P
         engines=chosen or engines,
         changes=changes(engines, chosen) if chosen else "",
         mend="" if fits else _mend(engines, least, room, options),
+        parked=(chosen or engines).parked,
+        saved=(chosen or engines).saved,
     )
 
 
@@ -237,6 +278,8 @@ def changes(before: Engines, after: Engines) -> str:
         said += _chat_changes(before.chat, after.chat)
     if before.synthesizer and after.synthesizer and before.synthesizer != after.synthesizer:
         said.append(f"the synthesizer in {after.synthesizer.precision}")
+    if after.parked and not before.parked:
+        said.append("the chat model and the synthesizer on the GPU by turns")
     return ", ".join(said)
 
 
@@ -361,24 +404,20 @@ def _step(name: str, found: tuple[Engines, Engines | None, Engines], room: int, 
     return Step(name, "not enough", f"{missing} even with {said}" if said else missing)
 
 
-def _parking(chosen: Engines | None, asked: Engines, room: int, options: PlanOptions) -> Step:
-    """Either the chat model's or the synthesizer's weights on the device, never both."""
-    name = "parking weights in the machine's memory"
-    if chosen is not None:
-        return Step(name, "not needed", "")
-    if asked.chat is None or asked.synthesizer is None:
-        return Step(name, "not possible", "it takes a chat model and a synthesizer on the device")
-    best = min(_all_resident(asked, options), key=lambda one: one.total)
-    assert best.chat is not None
-    assert best.synthesizer is not None
-    weights = best.chat.need.weights, best.synthesizer.need.weights
-    short = best.total - min(weights) - room
-    swap_s = sum(weights) / SWAP_BYTES_PER_S
-    would = f"it would fit, with {swap_s:.1f} s for each swap" if short <= 0 else ""
-    would = would or f"{gib(short)} would be missing even so"
-    if short <= 0 and options.can_park:
-        return Step(name, "not enough", would)
-    return Step(name, "not possible", f"the engines of this version cannot do it ({would})")
+def _parked(by_turns: Engines, options: PlanOptions) -> Iterator[Engines]:
+    """By turns, with what the steps before it would change besides, as little as it needs."""
+    if by_turns.parked:
+        yield from _all_resident(by_turns, options)
+        yield from _fewer_layers(by_turns, options)
+        yield from _smaller_models(by_turns, options.on_disk, options)
+
+
+def _swap(engines: Engines, options: PlanOptions) -> str:
+    chat, voice = engines.moving
+    if options.swap_s is not None:
+        return f"moving both in takes {options.swap_s:.2f} s a turn, as measured here"
+    swap_s = chat / MAPPED_BYTES_PER_S + voice / PINNED_BYTES_PER_S
+    return f"moving both in takes about {swap_s:.1f} s a turn, by estimate"
 
 
 def _mend(asked: Engines, least: Engines, room: int, options: PlanOptions) -> str:

@@ -43,6 +43,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "engines": [_row_json(row) for row in plan.rows],
         "steps": [asdict(step) for step in plan.steps],
         "changes": plan.changes,
+        "parked": plan.parked,
+        "saved_bytes": plan.saved,
         "mend": plan.mend,
     }
 
@@ -73,6 +75,9 @@ def _engines(plan: Plan) -> Table:
         table.add_row(name, *(f"{size / GIB:.2f}" for size in sizes), row.basis)
     if plan.reserve:
         table.add_row("reserve", "", "", "", "", f"{plan.reserve / GIB:.2f}", "1 GiB or 8 %")
+    if plan.saved:
+        saved = f"-{plan.saved / GIB:.2f}"
+        table.add_row("by turns", "", "", "", "", saved, "the smaller of what is parked by turns")
     total = f"{(plan.needed + plan.reserve) / GIB:.2f}"
     table.add_row("all", "", "", "", "", total, f"of {gib(plan.free)} free")
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,11 @@ from voicebot_local.gpu.estimate_speech import (
 from voicebot_local.gpu.memory import gpu_memory, machine_memory
 from voicebot_local.gpu.need import MIB, Need, gib
 from voicebot_local.gpu.plan import (
+    PARKING,
     Alternatives,
     Chat,
     Engines,
+    Parking,
     Plan,
     PlanOptions,
     Recognizer,
@@ -39,6 +42,7 @@ from voicebot_local.gpu.plan import (
 )
 from voicebot_local.gpu.plan_text import memory_name, plan_text
 from voicebot_local.gpu.shapes import known_chat, known_recognizers, known_synthesizers
+from voicebot_local.gpu.swaps import remembered
 from voicebot_local.providers.asr.nemo import NemoConfig
 from voicebot_local.providers.llm.gguf_header import read_header
 from voicebot_local.providers.llm.llama_cpp import LlamaCppConfig
@@ -67,6 +71,7 @@ def plan_for(config: Config, free: int | None = None, stages: Collection[Stage] 
     memory is checked instead, from the files' sizes. Reads headers only, loads nothing. Raises
     ModelError for a file that is no model.
     """
+    asked = free
     if free is None:
         memory = gpu_memory()
         if memory is None:
@@ -76,6 +81,8 @@ def plan_for(config: Config, free: int | None = None, stages: Collection[Stage] 
         on_disk=_on_disk(),
         downloadable=_downloadable(),
         least_context=_least_context(config),
+        parking=_parking(config),
+        swap_s=_swap_s(config) if asked is None else None,
     )
     return plan(engines_of(config, stages), free, options)
 
@@ -238,6 +245,22 @@ def _least_context(config: Config) -> int:
     return max(LEAST_CONTEXT, 2 * reply)
 
 
+def _parking(config: Config) -> Parking:
+    """It takes a broker, which takes local sockets."""
+    possible = config.gpu.broker and hasattr(socket, "AF_UNIX")
+    return config.gpu.parking if possible else "never"
+
+
+def _swap_s(config: Config) -> float | None:
+    """What bringing both models back to the GPU last took; None where it was never measured."""
+    chat, voice = config.chat, config.synthesizer
+    if not (isinstance(chat, LlamaCppConfig) and isinstance(voice, XttsConfig)):
+        return None
+    parts = [remembered(path.name, "GPU") for path in (chat.model, voice.model)]
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
 def _on_disk() -> Alternatives:
     """The known models that are here; their own headers count."""
     directory = paths.models_dir()
@@ -264,14 +287,21 @@ def _processor_plan(config: Config, stages: Collection[Stage]) -> Plan:
     free = machine_memory()
     fits = free is None or needed <= free
     why = "there is no GPU, so every engine runs on the processor"
+    steps = [Step("everything on the processor", "taken" if fits else "not enough", why)]
+    can = isinstance(config.chat, LlamaCppConfig) and isinstance(config.synthesizer, XttsConfig)
+    parked = can and _parking(config) == "always"
+    if parked:
+        why = "it is configured so; it saves nothing where both are in the same memory"
+        steps.append(Step(PARKING, "taken", why))
     return Plan(
         device="CPU",
         free=free or 0,
         reserve=0,
         rows=rows,
-        steps=(Step("everything on the processor", "taken" if fits else "not enough", why),),
+        steps=tuple(steps),
         fits=fits,
         mend="" if fits else "Close other programs, or use smaller models: --backend starter.",
+        parked=parked,
     )
 
 

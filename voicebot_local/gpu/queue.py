@@ -39,7 +39,8 @@ class Request:
     """`client` wants the device for one step of `tenant`'s work, since `at`.
 
     `conversation` says whose playout its deadline follows. `period_s` is the length of the audio
-    in a recognizer's chunk. `speculative` work may be thrown away, and nobody waits for it.
+    in a recognizer's chunk. `speculative` work may be thrown away, and nobody waits for it. A
+    request that `unparks` is for the room as well, see `room.py`.
     """
 
     client: int
@@ -48,6 +49,7 @@ class Request:
     conversation: int = 0
     period_s: float = 0.0
     speculative: bool = False
+    unparks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import anyio
 from anyio.abc import Process, TaskStatus
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from voicebot_local.audio.playout import Playout
 from voicebot_local.errors import ProviderUnavailable
@@ -36,6 +37,11 @@ class BrokerSettings(BaseModel):
         description="Let one engine at a time compute, whoever would be audibly late first; "
         "false lets all of them contend.",
     )
+    parking: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="The chat model's and the synthesizer's weights on the GPU by turns, the other "
+        "in the machine's memory: auto does it only where nothing else fits; it needs the broker.",
+    )
     step_limit_s: float = Field(
         1.0,
         gt=0,
@@ -50,6 +56,12 @@ class BrokerSettings(BaseModel):
         description="Its process is ended and started again after this (s); shorter frees the "
         "device sooner, and kills slow machines' steps.",
     )
+
+    @model_validator(mode="after")
+    def _parking_needs_a_broker(self) -> BrokerSettings:
+        if self.parking == "always" and not self.broker:
+            raise ValueError('parking = "always" needs broker = true')
+        return self
 
 
 class Broker:

@@ -17,6 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from statistics import median
 
 from voicebot_local.events import (
     Apologized,
@@ -44,6 +45,8 @@ NO_STEPS = "no such steps in the log"
 NO_SOUND = "nothing was played"
 NO_PLAN = "the log has no plan of the memory"
 
+MOVES = ("park", "unpark")
+"""Kinds of steps that move weights; see `engines/parking.py`."""
 STEP_LIMIT_S = 1.0
 """A step that takes longer has hung or is far too big; on a CPU as well (s)."""
 HAND_OVER_S = 0.005
@@ -81,11 +84,21 @@ class Waits:
     max_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Swaps:
+    """How often weights were moved one way, and what that took, with what came between (s)."""
+
+    moves: int
+    median_s: float
+    max_s: float
+
+
 @dataclass(slots=True)
 class Report:
     """What was found. `wasted_s`: work on replies that were taken back before they were heard.
 
-    `underruns` are (when, silence in samples, who had the device in the second before it).
+    `underruns` are (when, silence in samples, who had the device in the second before it), `swaps`
+    by (tenant, "park" or "unpark").
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -94,6 +107,7 @@ class Report:
     wasted_s: float = 0.0
     waits: dict[str, Waits] = field(default_factory=dict)
     longest: dict[str, Step] = field(default_factory=dict)
+    swaps: dict[tuple[str, str], Swaps] = field(default_factory=dict)
     underruns: list[tuple[float, int, str]] = field(default_factory=list)
     played: bool = False
     planned: bool = False
@@ -140,6 +154,7 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
                 pass
     report.steps.sort(key=lambda step: step.started)
     _check_steps(report, step_limit_s)
+    report.swaps = _swaps(report.steps)
     report.underruns = [(at, samples, _holder(report.steps, at)) for at, samples in gaps]
     report.wasted_s = sum(
         step.ended - step.started
@@ -249,6 +264,23 @@ def _waits(steps: list[Step]) -> Waits:
         waited[min(len(waited) - 1, len(waited) * 99 // 100)],
         waited[-1],
     )
+
+
+def _swaps(steps: list[Step]) -> dict[tuple[str, str], Swaps]:
+    """A move is all steps of its kind that a process did with no other step of its own between."""
+    moves: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    last: dict[int, str] = {}
+    for step in steps:
+        if step.kind in MOVES:
+            key = (step.tenant, step.kind)
+            if last.get(step.process) == step.kind:
+                begun, _ = moves[key].pop()
+                moves[key].append((begun, step.ended))
+            else:
+                moves[key].append((step.started, step.ended))
+        last[step.process] = step.kind
+    took = {key: sorted(end - start for start, end in all_) for key, all_ in moves.items()}
+    return {key: Swaps(len(all_), median(all_), all_[-1]) for key, all_ in took.items()}
 
 
 def _holder(steps: list[Step], at: float) -> str:

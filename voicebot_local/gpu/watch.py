@@ -19,23 +19,33 @@ NOTABLE_BYTES = 512 * MIB
 """PyTorch's allocator may still add less than this; a program that computes takes more."""
 
 
-def notice(mark: int, free: int, first: int) -> tuple[int, GpuMemoryTaken | None]:
+def notice(
+    mark: int, free: int, first: int, swing: int | None = None
+) -> tuple[int, GpuMemoryTaken | None]:
     """The next mark, and what to tell, if anything. Pure.
 
     `mark`: the free bytes to compare with; `first`: the free bytes when watching began. It is told
     once for each notable loss; memory that comes back is not told, but may be lost again.
+
+    `swing`: where our own weights come and go, how much less than at first may be free for that.
+    What is free above the first is then ours, too, and does not raise the mark.
     """
-    if mark - free >= NOTABLE_BYTES:
+    if mark - free >= NOTABLE_BYTES + (swing or 0):
         return free, GpuMemoryTaken(max(0, first - free), free)
-    return max(mark, free), None
+    mark = max(mark, free)
+    return (mark if swing is None else min(mark, first)), None
 
 
 async def watch(
     read: Callable[[], GpuMemory | None],
     tell: Callable[[GpuMemoryTaken], object],
     interval_s: float = INTERVAL_S,
+    swing: int | None = None,
 ) -> None:
-    """Watch until cancelled, or until `read` (called in a thread) has no answer any more."""
+    """Watch until cancelled, or until `read` (called in a thread) has no answer any more.
+
+    `swing`: see `notice`.
+    """
     memory = await run_sync(read)
     if memory is None:
         return
@@ -45,6 +55,6 @@ async def watch(
         memory = await run_sync(read)
         if memory is None:
             return
-        mark, told = notice(mark, memory.free, first)
+        mark, told = notice(mark, memory.free, first, swing)
         if told is not None:
             tell(told)

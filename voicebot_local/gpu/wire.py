@@ -17,10 +17,10 @@ class Kind(IntEnum):
 
     HELLO = 1
     """Client: `flag` its tenant (see queue.TENANTS), `number` its process, `small` its
-    conversation."""
+    conversation; `x` 1: its weights can be parked, and are not on the device yet."""
     REQUEST = 2
-    """Client: wants the device. `flag` 1: speculative; `number` counts its requests; `x`: since
-    when; `y`: period of a recognizer's audio (s)."""
+    """Client: wants the device. `flag` 1: speculative, 2: unparks, or both; `number` counts its
+    requests; `x`: since when; `y`: period of a recognizer's audio (s)."""
     WITHDRAW = 3
     """Client: wants it no longer."""
     RELEASED = 4
@@ -35,6 +35,18 @@ class Kind(IntEnum):
     """Broker, to sessions: `flag` tenant and `number` process do not give it back since `x` s."""
     KILLED = 9
     """Broker, to sessions: as OVERDUE; its process was killed."""
+    RESTS = 10
+    """Client that can park: has nothing to do; `flag` 1: its call is over."""
+    PARKED = 11
+    """Client: its weights are off the device."""
+    PARK = 12
+    """Broker: park your weights once you have nothing to do."""
+    UNPARK = 13
+    """Broker: there is room for your weights; ask for it."""
+
+
+SPECULATIVE, UNPARKS = 1, 2
+"""Bits of a request's `flag`."""
 
 
 class Record(NamedTuple):

@@ -35,19 +35,21 @@ class EngineKind:
     stage: Stage
     engine: str
     config_class: str
+    parks: bool = False
+    """It can move its weights off the device and back, see `engines/parking.py`."""
 
 
-def _kind(stage: Stage, module: str, stem: str) -> EngineKind:
+def _kind(stage: Stage, module: str, stem: str, *, parks: bool = False) -> EngineKind:
     path = f"voicebot_local.providers.{module}:{stem}"
-    return EngineKind(stage, f"{path}Engine", f"{path}Config")
+    return EngineKind(stage, f"{path}Engine", f"{path}Config", parks)
 
 
 LOCAL_ENGINES: Mapping[str, EngineKind] = {
     "pocketsphinx": _kind("recognizer", "asr.pocketsphinx", "Pocketsphinx"),
     "nemo": _kind("recognizer", "asr.nemo", "Nemo"),
-    "llama_cpp": _kind("chat", "llm.llama_cpp", "LlamaCpp"),
+    "llama_cpp": _kind("chat", "llm.llama_cpp", "LlamaCpp", parks=True),
     "espeak": _kind("synthesizer", "tts.espeak", "Espeak"),
-    "xtts": _kind("synthesizer", "tts.xtts", "Xtts"),
+    "xtts": _kind("synthesizer", "tts.xtts", "Xtts", parks=True),
 }
 """By name, as `provider = "..."` in a configuration says it."""
 
@@ -123,6 +125,8 @@ class EngineOptions:
     placement: Placement = "process"
     limits: EngineLimits = field(default_factory=EngineLimits)
     replan: Replan | None = None
+    parking: bool = False
+    """Those that can park have their weights on the device by turns."""
 
 
 def local_engine(
@@ -139,6 +143,7 @@ def local_engine(
         chosen.config,
         options.offline,
         options.broker,
+        options.parking and kind.parks,
     )
     return LocalEngine(
         spec,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import llama_cpp as native
 
@@ -53,12 +55,10 @@ class Context:
         params.n_seq_max = params.n_outputs_max = 1
         params.offload_kqv = params.no_perf = True
         params.swa_full = True  # a model with a sliding window could not be rolled back otherwise
-        last_errors()
-        self.handle = native.llama_init_from_model(model.handle, params)
-        if not self.handle:
-            raise _context_error(options, last_errors())
+        self._model, self._options, self._params = model, options, params
+        self._parked: Any = None
+        self._open()
         self.size = int(native.llama_n_ctx(self.handle))
-        self._memory = native.llama_get_memory(self.handle)
         self._moves = options.moves and bool(native.llama_memory_can_shift(self._memory))
         self.moves = 0
         """How often tokens moved up instead of being read again."""
@@ -66,6 +66,33 @@ class Context:
         self._batch = native.llama_batch_init(options.slice, 0, 1)
         self._read: list[int] = []
         self._has_logits = False
+        self._pending = False  # What moved is computed with the next batch only.
+
+    def _open(self) -> None:
+        last_errors()
+        self.handle: Any = native.llama_init_from_model(self._model.handle, self._params)
+        if not self.handle:
+            raise _context_error(self._options, last_errors())
+        self._memory = native.llama_get_memory(self.handle)
+
+    def park(self) -> None:
+        """Free the memory, keeping what it holds; before the model's weights are freed."""
+        self._has_logits = False
+        if self._pending:  # A state is saved without it: all is read anew.
+            self.clear()
+        size = native.llama_state_seq_get_size(self.handle, 0)
+        self._parked = (ctypes.c_uint8 * size)()
+        if native.llama_state_seq_get_data(self.handle, self._parked, size, 0) != size:
+            self._read.clear()
+        native.llama_free(self.handle)
+        self.handle = None
+
+    def unpark(self) -> None:
+        """Have the memory again, with what it held. Raises OutOfMemory, and is still parked."""
+        self._open()
+        kept, self._parked = self._parked, None
+        if not self._read or not native.llama_state_seq_set_data(self.handle, kept, len(kept), 0):
+            self.clear()
 
     @property
     def read_tokens(self) -> tuple[int, ...]:
@@ -74,7 +101,8 @@ class Context:
 
     def close(self) -> None:
         native.llama_batch_free(self._batch)
-        native.llama_free(self.handle)
+        if self.handle:
+            native.llama_free(self.handle)
 
     def read(self, tokens: Sequence[int], steps: Steps, sampler: Sampler) -> int:
         """Make the memory equal to `tokens` and draw the token that follows.
@@ -129,7 +157,7 @@ class Context:
         """Forget everything."""
         native.llama_memory_clear(self._memory, False)
         self._read.clear()
-        self._has_logits = False
+        self._has_logits = self._pending = False
 
     def _arrange(self, tokens: Sequence[int]) -> None:
         """Keep in memory what serves for `tokens`, at its new place where it moved."""
@@ -142,6 +170,7 @@ class Context:
         native.llama_memory_seq_add(self._memory, 0, end, -1, -use.dropped)
         del self._read[use.same : end]
         self._has_logits = False
+        self._pending = True
         self.moves += 1
 
     def _roll_back(self, length: int) -> None:
@@ -174,6 +203,7 @@ class Context:
             )
         self._read += tokens
         self._has_logits = logits
+        self._pending = False
 
 
 def _context_error(options: ContextOptions, said: str) -> ModelError | OutOfMemory:

@@ -193,6 +193,25 @@ class LlamaCppEngine:
             if budget < 1:
                 return tokens[-self._room :]
 
+    def park(self, steps: Steps) -> None:
+        """Free the weights; what was read is kept in the machine's memory until `unpark`."""
+        with steps("park"):
+            self._context.park()
+            self._model.park()
+
+    def unpark(self, steps: Steps) -> None:
+        """Load the weights again, which the system mostly still has in memory, and what was read.
+
+        Raises ModelError and OutOfMemory. What is raised leaves it parked.
+        """
+        self._model.unpark(steps)
+        try:
+            with steps("unpark"):
+                self._context.unpark()
+        except BaseException:
+            self._model.park()
+            raise
+
     def close(self) -> None:
         """Free the model and its memory; nothing may be called afterwards."""
         self._context.close()

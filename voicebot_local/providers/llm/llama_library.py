@@ -9,7 +9,10 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 # A backtrace of an abort starts a debugger as a child process, where one is installed.
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
@@ -17,7 +20,8 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 import llama_cpp as native
 from llama_cpp.llama_cpp import _lib as library
 
-from voicebot_local.errors import ModelError, OutOfMemory
+from voicebot_local.errors import ModelError, OutOfMemory, VoicebotError
+from voicebot_local.providers.base import Steps
 from voicebot_local.providers.llm.gguf_header import GgufHeader, read_header
 
 _ERROR = 4
@@ -75,17 +79,53 @@ class Model:
         self.header: GgufHeader = read_header(path)
         quiet()
         native.llama_backend_init()
-        params = native.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers
-        last_errors()
-        self.handle = native.llama_model_load_from_file(os.fsencode(path), params)
-        if not self.handle:
-            raise _load_error(path, last_errors())
+        self._path = path
+        self._params = native.llama_model_default_params()
+        self._params.n_gpu_layers = gpu_layers
+        self._words: Any = None
+        self.handle: Any = self._load(self._params)
         self.vocab = native.llama_model_get_vocab(self.handle)
         self.size = native.llama_vocab_n_tokens(self.vocab)
 
     def close(self) -> None:
+        for handle in (self.handle, self._words):
+            if handle:
+                native.llama_model_free(handle)
+
+    def park(self) -> None:
+        """Free the weights, not the vocabulary; no context of it may be open."""
+        if not self._words:  # Another handle without weights, since the vocabulary goes with it.
+            params = native.llama_model_default_params()
+            params.vocab_only = True
+            self._words = self._load(params)
+            self.vocab = native.llama_model_get_vocab(self._words)
         native.llama_model_free(self.handle)
+        self.handle = None
+
+    def unpark(self, steps: Steps) -> None:
+        """Load the weights again, a tensor or so in each step. What a step raises leaves them out.
+
+        Raises ModelError, or OutOfMemory where they do not fit any more.
+        """
+        with _StepAfterStep(steps, "unpark") as moving:
+            # The reference is kept while the library may call it.
+            callback = native.llama_progress_callback(moving.next)
+            self._params.progress_callback = callback
+            try:
+                self.handle = self._load(self._params)
+            except VoicebotError:
+                if moving.raised is not None:
+                    raise moving.raised from None
+                raise
+            finally:
+                self._params.progress_callback = native.llama_progress_callback()
+
+    def _load(self, params: Any) -> Any:
+        last_errors()
+        handle = native.llama_model_load_from_file(os.fsencode(self._path), params)
+        if not handle:
+            raise _load_error(self._path, last_errors())
+        return handle
 
     def tokens(self, text: str) -> list[int]:
         """`text` as tokens; control tokens in it count as such. A missing BOS token is added."""
@@ -122,6 +162,48 @@ class Model:
 
     def ends_reply(self, token: int) -> bool:
         return bool(native.llama_vocab_is_eog(self.vocab, token))
+
+
+class _StepAfterStep:
+    """A context in which `next` ends a step and begins the next, called by the library."""
+
+    def __init__(self, steps: Steps, kind: str) -> None:
+        self._steps = steps
+        self._kind = kind
+        self._step: AbstractContextManager[None] | None = None
+        self.raised: BaseException | None = None
+
+    def __enter__(self) -> _StepAfterStep:
+        self._begin()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def next(self, _progress: float, _data: object) -> bool:
+        """Whether to go on. What a step raises is kept: it cannot pass through the library."""
+        try:
+            self._end()
+            self._begin()
+        except BaseException as error:
+            self.raised = error
+            return False
+        return True
+
+    def _begin(self) -> None:
+        step = self._steps(self._kind)
+        step.__enter__()
+        self._step = step
+
+    def _end(self) -> None:
+        step, self._step = self._step, None
+        if step is not None:
+            step.__exit__(None, None, None)
 
 
 class Sampler:

@@ -22,6 +22,7 @@ from voicebot_local.providers.tts.xtts_text import most_tokens, pieces, prepare
 
 if TYPE_CHECKING:
     from voicebot_local.providers.tts.xtts_decode import Piece
+    from voicebot_local.providers.tts.xtts_parking import MovingWeights
 
 SAMPLE_RATE = 24_000
 RAMP = 48
@@ -88,6 +89,7 @@ class XttsEngine:
         self._config = config
         self._directory = model_path(config.model)
         self._reply = 0
+        self._moving: MovingWeights | None = None
         device = self._choose_device()
         import torch
 
@@ -113,6 +115,19 @@ class XttsEngine:
                     yield SpokenAudio(samples, number)
                     if reply != self._reply:
                         raise RuntimeError("another reply was begun before this one had ended")
+
+    def park(self, steps: Steps) -> None:
+        """Move the weights off the device; its caches stay. `speak` needs them back."""
+        from voicebot_local.providers.tts.xtts_parking import MovingWeights
+
+        if self._moving is None:
+            self._moving = MovingWeights(self.model, self.model.device)
+        self._moving.park(steps)
+
+    def unpark(self, steps: Steps) -> None:
+        """Move the weights to the device. Raises torch's OutOfMemoryError, and is still parked."""
+        if self._moving is not None:
+            self._moving.unpark(steps)
 
     def _choose_device(self) -> str:
         from voicebot_local.providers.torchaudio_cpu import use_torchaudio_without_cuda
