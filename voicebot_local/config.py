@@ -20,6 +20,8 @@ from voicebot_local.config_errors import explain
 from voicebot_local.errors import ConfigError, ModelError
 from voicebot_local.events import Stage
 from voicebot_local.gpu.supervisor import BrokerSettings
+from voicebot_local.models.check import how_to_get, require_whole
+from voicebot_local.models.manifest import read_manifest
 from voicebot_local.providers.asr.assemblyai import AssemblyAIConfig
 from voicebot_local.providers.asr.nemo import NemoConfig
 from voicebot_local.providers.asr.pocketsphinx import PocketsphinxConfig
@@ -273,12 +275,18 @@ def require_stack(config: Config, stages: Collection[Stage] = STAGES) -> None:
         )
     if missing := missing_models(config, stages):
         names = ", ".join(str(path) for path in missing)
-        raise ModelError(
-            f"A model is missing: {names}.",
-            "Get it with scripts/download_models.sh, or use --backend starter."
-            if config.backend != "starter"
-            else "It came with voicebot-local; install or check that out again.",
-        )
+        raise ModelError(f"A model is missing: {names}.", _how_to_get(missing, config.backend))
+    needed = [path for section in _sections(config) for _, path in _paths(section)]
+    require_whole(needed, paths.models_dir(), read_manifest())
+
+
+def _how_to_get(missing: list[Path], backend: Backend) -> str:
+    command = how_to_get(missing, paths.models_dir(), read_manifest())
+    if command:
+        return f"Get it with `{command}`, or use --backend starter."
+    if backend == "starter":
+        return "It came with voicebot-local; install or check that out again."
+    return "Correct its path in the configuration; a relative one counts from models/."
 
 
 def system_prompt(persona: PersonaConfig) -> str:

@@ -27,7 +27,9 @@ def examples_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """Where downloaded weights are kept."""
+    """Where downloaded weights are kept: the directory that VOICEBOT_MODELS names, if it does."""
+    if given := os.environ.get("VOICEBOT_MODELS", ""):
+        return Path(given).expanduser().resolve()
     return CHECKOUT / "models" if IS_CHECKOUT else data_dir() / "models"
 
 

@@ -121,7 +121,7 @@ def test_a_missing_model(
     code, said = run("run", "--backend", "local", "--input", speech)
     assert code == 1
     assert "A model is missing" in said[0]
-    assert "scripts/download_models.sh" in said[1]
+    assert "voicebot-local models download nemotron-streaming llama-3.1-8b xtts-v2" in said[1]
 
 
 def test_no_such_device(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -342,7 +342,7 @@ def test_errors_are_sentences_with_a_mend(tmp_path: Path) -> None:
     with pytest.raises(VoicebotError) as caught:
         engine_of(tmp_path / "nothing")
     assert str(tmp_path / "nothing") in caught.value.message
-    assert "download_models.sh" in caught.value.mend
+    assert "models download --again xtts-v2" in caught.value.mend
 
 
 def _same(one: Samples, other: Samples) -> bool:

@@ -122,7 +122,7 @@ def test_a_missing_model_is_named_with_the_command_that_gets_it(no_models: Path)
     with pytest.raises(ModelError) as raised:
         require_stack(load_config("local"))
     assert str(no_models) in raised.value.message
-    assert "scripts/download_models.sh" in raised.value.mend
+    assert "models download nemotron-streaming llama-3.1-8b xtts-v2`" in raised.value.mend
 
 
 def test_a_missing_library_is_told_with_the_command_that_installs_it(

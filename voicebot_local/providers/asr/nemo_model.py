@@ -187,7 +187,7 @@ def _build(path: Path, archive: Archive, folder: Path) -> Any:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"NeMo cannot build the model in {path}: {why}",
-            "The file may be damaged or made for another NeMo; download it again: `make models`.",
+            "The file may be damaged (`voicebot-local models verify`) or made for another NeMo.",
         ) from error
     return model.eval().requires_grad_(False)
 

@@ -152,7 +152,7 @@ def read_header(path: Path) -> GgufHeader:
     except FileNotFoundError:
         raise ModelError(
             f"The chat model {path} does not exist.",
-            "Download it with scripts/download_models.sh, or correct `model` in the configuration.",
+            "Get it with `voicebot-local models download`, or correct `model`.",
         ) from None
     except OSError as error:
         raise ModelError(

@@ -25,7 +25,7 @@ from TTS.tts.models.xtts import Xtts
 
 from voicebot_local.errors import ModelError
 
-MEND = "Run `scripts/download_models.sh xtts-v2`; it fetches what is missing or damaged."
+MEND = "Get it anew: `voicebot-local models download --again xtts-v2`."
 CONDITIONING_KEYS = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len", "sound_norm_refs")
 
 _SIZES = re.compile(r"(gpt_(?!checkpoint)|input_|output_|decoder_input|d_vector|cond_d_vector)")
