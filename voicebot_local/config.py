@@ -276,7 +276,7 @@ def require_stack(config: Config, stages: Collection[Stage] = STAGES) -> None:
     if missing := missing_models(config, stages):
         names = ", ".join(str(path) for path in missing)
         raise ModelError(f"A model is missing: {names}.", _how_to_get(missing, config.backend))
-    needed = [path for section in _sections(config) for _, path in _paths(section)]
+    needed = [path for section in _sections(config, stages) for _, path in _paths(section)]
     require_whole(needed, paths.models_dir(), read_manifest())
 
 

@@ -41,14 +41,14 @@ DEFAULT_PROFILE = "local"
 
 app = plain_app(help="What can be downloaded: list it, get it, check it, remove it.")
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", show_default=False)]
 
 
 @app.command("list", cls=OneCommand)
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a model.")] = False,
 ) -> None:
-    """Show what there is: sizes, GPU memory, languages, licences, and what is here."""
+    """Show what there is, and what is here."""
     root = paths.models_dir()
     manifest = read_manifest()
     states = {model.name: state(model, root) for model in manifest.model}
@@ -220,7 +220,7 @@ def remove(
 
 @app.command("licences", cls=OneCommand)
 def licences(name: Names = None) -> None:
-    """Show licences, and to which of them you agreed and when; by NAME with its terms."""
+    """Show licences, and when you agreed; by NAME with the terms."""
     root = paths.models_dir()
     manifest = read_manifest()
     agreements = read_agreements(root)
