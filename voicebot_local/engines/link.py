@@ -74,15 +74,22 @@ OpenLink: TypeAlias = Callable[[str], AbstractAsyncContextManager[Link]]
 @asynccontextmanager
 async def process_link(name: str) -> AsyncIterator[Link]:
     """Start a worker process; leaving the block ends it, by force if need be."""
-    process = await anyio.open_process(
-        [sys.executable, "-P", "-m", "voicebot_local.engines.worker", _parent_to_die_with()],
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        env=_environment(),
-        start_new_session=True,  # a Ctrl-C in the terminal is for the program alone
-    )
-    link = ProcessLink(process, name)
+    child_end, our_end = os.pipe()
+    try:
+        process = await anyio.open_process(
+            [sys.executable, "-P", "-m", "voicebot_local.engines.worker", _parent_to_die_with()],
+            stdin=child_end,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=_environment(),
+            start_new_session=True,  # a Ctrl-C in the terminal is for the program alone
+        )
+    except BaseException:
+        os.close(our_end)
+        raise
+    finally:
+        os.close(child_end)
+    link = ProcessLink(process, our_end, name)
     async with owned_tasks() as tasks:
         tasks.start_soon(link.write)
         tasks.start_soon(link.drain_stderr)
@@ -98,12 +105,13 @@ async def process_link(name: str) -> AsyncIterator[Link]:
 class ProcessLink:
     """A worker process. Its three coroutine methods that never return run as tasks."""
 
-    def __init__(self, process: Process, name: str) -> None:
-        assert process.stdin is not None
+    def __init__(self, process: Process, stdin: int, name: str) -> None:
+        """`stdin` is the pipe to its standard input, which is ours to close."""
         assert process.stdout is not None
         assert process.stderr is not None
+        os.set_blocking(stdin, False)
         self._process = process
-        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
+        self._stdin, self._stdout, self._stderr = stdin, process.stdout, process.stderr
         self._name = name
         self._parser = FrameParser(name)
         # Unbounded by type, bounded by use: a call's inputs keep to INPUT_WINDOW.
@@ -117,18 +125,36 @@ class ProcessLink:
         return self._process.pid
 
     def post(self, frame: Frame) -> None:
+        # Written here and now: a task that writes would cost each stage of a reply its turn.
         self._outbox.append(encode(frame))
-        self._posted.set()
+        if len(self._outbox) == 1:
+            self._write_some()
+        if self._outbox:
+            self._posted.set()
 
     async def write(self) -> None:
-        try:
-            while True:
-                await self._posted.wait()
-                self._posted = anyio.Event()
+        """Write what the pipe had no room for."""
+        while True:
+            await self._posted.wait()
+            self._posted = anyio.Event()
+            try:
                 while self._outbox:
-                    await self._stdin.send(self._outbox.popleft())
-        except (BrokenResourceError, ClosedResourceError):
-            pass  # it died; the reading side is told, and says so
+                    await anyio.wait_writable(self._stdin)
+                    self._write_some()
+            except ClosedResourceError:
+                return  # by `close`
+
+    def _write_some(self) -> None:
+        """Write of the oldest that waits what the pipe has room for."""
+        data = self._outbox.popleft()
+        try:
+            rest = data[os.write(self._stdin, data) :]
+        except BlockingIOError:
+            rest = data
+        except OSError:
+            return  # it died; the reading side is told, and says so
+        if rest:
+            self._outbox.appendleft(rest)
 
     async def receive(self) -> list[Frame]:
         while True:
@@ -186,7 +212,9 @@ class ProcessLink:
     async def close(self) -> None:
         """The end of its standard input tells it to go."""
         with anyio.move_on_after(CLOSING_S):
-            await self._stdin.aclose()
+            anyio.notify_closing(self._stdin)
+            os.close(self._stdin)
+            self._stdin = -1  # The number may soon be another file's.
             await self._process.wait()
         self.kill()
         await self._process.aclose()
