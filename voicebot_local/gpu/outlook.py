@@ -10,6 +10,7 @@ from voicebot_local.events import (
     Apologized,
     ClauseReady,
     Entry,
+    PlayoutFinished,
     PlayoutStarted,
     ReplyStopped,
     ReplyTextEnded,
@@ -23,6 +24,9 @@ from voicebot_local.turns.heard import SYLLABLE_S
 
 class OutlookReader:
     """A reader of the log that calls `tell` whenever the deadlines of the reply move.
+
+    Each call wakes the broker, so what it knows already is not told: a reply's first sound waits
+    for every one of them.
 
     Audio lasts until what waits in the playout buffer has been played; text lasts until the clauses
     that are written and not spoken yet would have been heard as well, at `SYLLABLE_S` a syllable.
@@ -39,6 +43,7 @@ class OutlookReader:
         self._rate = rate
         self._tell = tell
         self._clock = clock
+        self._told = Outlook(None, None)
         self._begin()
 
     def _begin(self) -> None:
@@ -50,7 +55,7 @@ class OutlookReader:
         event = entry.event
         made = 0
         match event:
-            case TurnCommitted() | Apologized() | ReplyStopped():
+            case TurnCommitted() | Apologized() | ReplyStopped() | PlayoutFinished():
                 self._begin()
             case ClauseReady():
                 words = event.spoken.split()
@@ -65,7 +70,10 @@ class OutlookReader:
                 pass
             case _:
                 return
-        self._tell(self._outlook(made))
+        outlook = self._outlook(made)
+        if outlook != self._told:
+            self._told = outlook
+            self._tell(outlook)
 
     def _outlook(self, made: int) -> Outlook:
         audio = self._clock() + (self._playout.waiting + made) / self._rate
