@@ -38,6 +38,12 @@ COMMANDS = (
     _command(SETUP, "plan", "Say what the models need and whether they fit."),
     _command(MEASURE, "bench", "Measure how fast and how well the assistant answers."),
     _command(MEASURE, "compare", "Say which of two stacks is faster, and by how much."),
+    _command(
+        MEASURE,
+        "endpointing-eval",
+        "Measure how well the ends of your turns are found.",
+        "voicebot_local.cli.endpointing:endpointing_eval",
+    ),
     _command(MEASURE, "trace", "Check what a conversation's log proves about the GPU."),
     _command(MEASURE, "simulate", "Simulate conversations that share one card."),
 )
