@@ -126,7 +126,7 @@ def _turn_detector(config: Config) -> tuple[SmartTurn | None, str]:
     if not path.exists():
         return None, (
             "Silence and words decide when you are done. A model that also listens for it: "
-            "scripts/download_models.sh smart-turn (9 MB)."
+            "voicebot-local models download smart-turn (9 MB)."
         )
     return SmartTurn(path), f"Smart Turn listens for the end of what you say ({path.name})."
 

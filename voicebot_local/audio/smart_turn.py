@@ -13,7 +13,7 @@ from voicebot_local.errors import ModelError
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
 from voicebot_local.turns.end_of_turn import SMART_TURN
 
-MEND = "Get it again with scripts/download_models.sh smart-turn, or move it away."
+MEND = "Get it again with `voicebot-local models download smart-turn`, or move it away."
 
 
 class SmartTurn:
