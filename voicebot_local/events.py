@@ -22,6 +22,7 @@ from voicebot_local.providers.base import Word
 
 Stage: TypeAlias = Literal["recognizer", "chat", "synthesizer"]
 StopReason: TypeAlias = Literal["resumed", "barge-in", "failed", "typed", "ended"]
+DiscardReason: TypeAlias = Literal["no words", "listening", "typed"]
 Outcome: TypeAlias = Literal["completed", "interrupted", "failed"]
 
 # --- Observations: the session and its devices ---------------------------------------------------
@@ -320,6 +321,21 @@ class TurnRecorded:
     audible_from: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class TurnSpeculated:
+    """How preparing replies before the user was done went in this turn, which is over.
+
+    `drafts` replies were begun; `right`: the last one was the reply. What the others had made is
+    lost: `wasted_pieces` of text (tokens, of a local model) and `wasted_audio_s` of speech.
+    """
+
+    turn: int
+    drafts: int
+    right: bool
+    wasted_pieces: int
+    wasted_audio_s: float
+
+
 # --- Decisions of the turn machine ---------------------------------------------------------------
 
 
@@ -327,13 +343,15 @@ class TurnRecorded:
 class SpeechStarted:
     """The user speaks: recognize part `part` of this turn, from `audio_from` on.
 
-    `position` is where speech began. A part above 0 continues the turn.
+    `position` is where speech began. A part above 0 continues the turn. `again`: it begins with the
+    sound of the part before, which is heard as a whole with this one; its transcript is void.
     """
 
     turn: int
     part: int
     position: int
     audio_from: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,18 +366,50 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class TurnDiscarded:
-    """Nothing was understood, so nothing is answered."""
+    """The turn is not answered: there were no words in it, no more than a sign of listening while
+    the assistant spoke, or a typed turn came instead."""
 
     turn: int
+    reason: DiscardReason = "no words"
 
 
 @dataclass(frozen=True, slots=True)
-class TurnCommitted:
-    """The user is done: reply to `text`."""
+class ReplyDrafted:
+    """The user may be done: prepare a reply to `text`, of which nothing is heard yet."""
 
     turn: int
     revision: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted:
+    """The user is done: reply to `text`. A revision that was drafted is heard from now on.
+
+    `decided_at` is the 16 kHz position at which it was sure that the user is done; later
+    transcripts may have been waited for since. 0 where the turn was typed.
+    """
+
+    turn: int
+    revision: int
+    text: str
+    decided_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPaused:
+    """The user makes a sound over the reply: let it fade and stand still until it is clear what."""
+
+    turn: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyResumed:
+    """That was no interruption: the reply goes on with the very next sample."""
+
+    turn: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +449,10 @@ Decision: TypeAlias = (
     SpeechStarted
     | SpeechEnded
     | TurnDiscarded
+    | ReplyDrafted
     | TurnCommitted
+    | ReplyPaused
+    | ReplyResumed
     | ReplyStopped
     | Apologized
     | TurnFinished
@@ -433,6 +486,7 @@ Observation: TypeAlias = (
     | PlayoutFinished
     | StageFailed
     | TurnRecorded
+    | TurnSpeculated
 )
 Event: TypeAlias = Observation | Decision
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from voicebot_local.events import (
     ClauseReady,
     Entry,
     PlayoutStarted,
+    ReplyDrafted,
     ReplyText,
     SessionStarted,
     SpeechEnded,
     SpeechProduced,
-    Transcribed,
     TurnCommitted,
+    TurnDiscarded,
     TurnRecorded,
+    TurnSpeculated,
 )
 from voicebot_local.providers.base import RECOGNIZER_RATE
 
@@ -29,8 +31,9 @@ STAGES = (
     "playout",
 )
 """The stages of a turn in order: from the user's last audible sample to the decision that the turn
-is over; to the final transcript; from the commitment to the reply's first text; to its first
-clause; to that clause's first audio; to the first audible sample."""
+is over; from there to the final transcript, where that comes later; from the commitment to the
+reply's first text; to its first clause; to that clause's first audio; to the first audible sample.
+What was done before the commitment takes no time after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class TurnReport:
 
     `voice_to_voice_ms` runs from the user's last audible sample to the reply's first audible one,
     both on the sound card's clock, so it can be read off the recording as well.
+
+    `commit_ms` runs from the commitment to that sample. `drafts` replies were begun before it;
+    `draft_right`: the last of them was the reply. What the others made is wasted.
     """
 
     turn: int
@@ -49,6 +55,11 @@ class TurnReport:
     failed: bool
     voice_to_voice_ms: float | None
     stages_ms: dict[str, float | None]
+    commit_ms: float | None = None
+    drafts: int = 0
+    draft_right: bool = False
+    wasted_pieces: int = 0
+    wasted_audio_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -61,21 +72,41 @@ class TurnReport:
             "failed": self.failed,
             "voice_to_voice_ms": self.voice_to_voice_ms,
             "stages_ms": self.stages_ms,
+            "commit_ms": self.commit_ms,
+            "drafts": self.drafts,
+            "draft_right": self.draft_right,
+            "wasted_pieces": self.wasted_pieces,
+            "wasted_audio_s": self.wasted_audio_s,
         }
 
 
 @dataclass(slots=True)
 class _Moments:
+    ended: tuple[int, float] | None = None
+    """Where the newest part ended (16 kHz), and when that was logged."""
     decided_at: int | None = None
-    speech_ended: float | None = None
-    transcribed: float | None = None
     committed: float | None = None
     text: float | None = None
     clause: float | None = None
     audio: float | None = None
     playout: float | None = None
     started: int | None = None
-    revision: int = field(default=-1)
+    revision: int = -1
+    speculated: TurnSpeculated | None = None
+
+    def begin(self, revision: int) -> None:
+        """A reply is being prepared."""
+        self.revision = revision
+        self.committed = self.text = self.clause = self.audio = self.playout = None
+
+    def commit(self, revision: int, at: float) -> None:
+        """It may be heard; what it took until now is hidden."""
+        if revision != self.revision:
+            self.begin(revision)
+        self.committed = at
+        self.text = _not_before(at, self.text)
+        self.clause = _not_before(at, self.clause)
+        self.audio = _not_before(at, self.audio)
 
 
 class TurnReports:
@@ -92,14 +123,13 @@ class TurnReports:
             case SessionStarted():
                 self._rate = event.card_rate
             case SpeechEnded():
-                moments = self._of(event.turn)
-                moments.decided_at, moments.speech_ended = event.decided_at, at
-            case Transcribed(is_final=True):
-                self._of(event.turn).transcribed = at
+                self._of(event.turn).ended = event.decided_at, at
+            case ReplyDrafted():
+                self._of(event.turn).begin(event.revision)
             case TurnCommitted():
                 moments = self._of(event.turn)
-                moments.revision, moments.committed = event.revision, at
-                moments.text = moments.clause = moments.audio = moments.playout = None
+                moments.decided_at = event.decided_at
+                moments.commit(event.revision, at)
             case ReplyText():
                 self._first(event.turn, event.revision, "text", at)
             case ClauseReady():
@@ -109,14 +139,21 @@ class TurnReports:
             case PlayoutStarted():
                 self._first(event.turn, event.revision, "playout", at)
                 self._of(event.turn).started = event.position
+            case TurnSpeculated():
+                self._of(event.turn).speculated = event
             case TurnRecorded():
                 self._report(self._make(event, self._of(event.turn)))
-                self._moments.clear()
+                self._forget(event.turn)
+            case TurnDiscarded():
+                self._forget(event.turn)
             case _:
                 pass
 
     def _of(self, turn: int) -> _Moments:
         return self._moments.setdefault(turn, _Moments())
+
+    def _forget(self, turn: int) -> None:
+        self._moments = {number: kept for number, kept in self._moments.items() if number > turn}
 
     def _first(self, turn: int, revision: int, name: str, at: float) -> None:
         moments = self._of(turn)
@@ -124,17 +161,23 @@ class TurnReports:
             setattr(moments, name, at)
 
     def _make(self, event: TurnRecorded, moments: _Moments) -> TurnReport:
-        decision = leading = total = None
-        if moments.decided_at is not None and event.speech_end is not None:
+        decision = transcript = leading = total = None
+        if moments.ended is not None and moments.decided_at and event.speech_end is not None:
             decision = moments.decided_at / RECOGNIZER_RATE - event.speech_end / self._rate
+            ended_at, ended = moments.ended
+            decided = ended + (moments.decided_at - ended_at) / RECOGNIZER_RATE
+            if moments.committed is not None:
+                transcript = max(0.0, moments.committed - decided)
         if event.audible_from is not None and moments.started is not None:
             leading = (event.audible_from - moments.started) / self._rate
         if event.audible_from is not None and event.speech_end is not None:
             total = (event.audible_from - event.speech_end) / self._rate
         playout = _between(moments.audio, moments.playout)
+        until_audible = _between(moments.committed, moments.playout)
+        speculated = moments.speculated or TurnSpeculated(event.turn, 0, False, 0, 0.0)
         times = (
             decision,
-            _between(moments.speech_ended, moments.transcribed),
+            transcript,
             _between(moments.committed, moments.text),
             _between(moments.text, moments.clause),
             _between(moments.clause, moments.audio),
@@ -149,7 +192,16 @@ class TurnReports:
             event.outcome == "failed",
             _ms(total),
             dict(zip(STAGES, map(_ms, times), strict=True)),
+            None if until_audible is None or leading is None else _ms(until_audible + leading),
+            speculated.drafts,
+            speculated.right,
+            speculated.wasted_pieces,
+            speculated.wasted_audio_s,
         )
+
+
+def _not_before(earliest: float, moment: float | None) -> float | None:
+    return None if moment is None else max(earliest, moment)
 
 
 def _between(start: float | None, end: float | None) -> float | None:

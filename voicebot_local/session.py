@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
 import numpy as np
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from voicebot_local.audio.card import Block, CardNotice, SoundCard
 from voicebot_local.audio.level import LevelMeter
@@ -26,18 +25,20 @@ from voicebot_local.events import (
     InputEnded,
     Observation,
     RecordingFailed,
+    ReplyDrafted,
+    ReplyPaused,
+    ReplyResumed,
     ReplyStopped,
     SessionEnded,
     SessionStarted,
     SpeechEnded,
     SpeechStarted,
-    StageFailed,
     Transcribed,
     TurnCommitted,
     TurnDiscarded,
     TurnFinished,
     TurnRecorded,
-    TurnScored,
+    TurnSpeculated,
     UserTyped,
 )
 from voicebot_local.hearing import Detector, Hearing
@@ -48,11 +49,14 @@ from voicebot_local.providers.base import (
     Samples,
     Synthesizer,
 )
+from voicebot_local.reading_ahead import ReadingAhead
+from voicebot_local.recognizing import Recognizing
 from voicebot_local.scoring import Scoring, TurnDetector
-from voicebot_local.speaking import Speaking
+from voicebot_local.speaking import Speaking, Voice
 from voicebot_local.turns.conversation import Conversation
 from voicebot_local.turns.machine import State, TurnMachine
 from voicebot_local.turns.settings import TurnSettings
+from voicebot_local.turns.stable import StableText
 
 MOST_BACKLOG = 64
 """Windows that a recognizer may be behind before a recording that can wait does (about 2 s)."""
@@ -112,13 +116,18 @@ class SessionSettings:
 
 
 @dataclass(slots=True)
-class _Present:
-    """The turn that is going on, as far as the session has to remember it."""
+class _Turn:
+    """A turn that is not over yet, as far as the session has to remember it."""
 
     user: str = ""
     speech_end: int | None = None
     heard: str | None = None
-    recognitions: list[anyio.CancelScope] = field(default_factory=list)
+    read: str | None = None
+    stable: StableText = field(default_factory=StableText)
+    drafts: int = 0
+    right: bool = False
+    wasted_pieces: int = 0
+    wasted_samples: int = 0
 
 
 class Session:
@@ -134,7 +143,6 @@ class Session:
         detector: Detector | None = None,
     ) -> None:
         self._card = card
-        self._recognizer = providers.recognizer
         self._log = log
         self._settings = settings
         self._sinks = list(sinks)
@@ -146,19 +154,16 @@ class Session:
             self._scoring = Scoring(
                 settings.turn_detector, every_s, self._hearing.sound, self.observe
             )
-        self._level = LevelMeter(card.rate)
-        self._speaking = Speaking(
-            providers.chat,
-            providers.synthesizer,
-            card.playout,
-            card.rate,
-            self.observe,
-            self._pace,
+        self._recognizing = Recognizing(
+            providers.recognizer, self._hearing, self.observe, self._pace
         )
+        self._level = LevelMeter(card.rate)
+        self._chat = ReadingAhead(providers.chat)
+        voice = Voice(providers.synthesizer, card.playout, card.rate, settings.turn.draft_s)
+        self._speaking = Speaking(self._chat, voice, self.observe, self._pace)
         self._conversation = Conversation(settings.system_prompt)
         self._pending: deque[Observation] = deque()
-        self._present = _Present()
-        self._one_at_a_time = anyio.Lock()
+        self._turns: dict[int, _Turn] = {}
         self._tasks = anyio.create_task_group()
 
     async def run(self) -> None:
@@ -170,6 +175,8 @@ class Session:
         async with self._card.open() as blocks, self._tasks:
             started = SessionStarted(self._card.name, self._card.rate, self._settings.backend)
             self.observe(started)
+            if self._settings.turn.read_ahead:
+                self._tasks.start_soon(self._chat.run)
             async for block in blocks:
                 if isinstance(block, CardNotice):
                     self._on_notice(block)
@@ -198,6 +205,8 @@ class Session:
             for decision in self._machine.handle(event):
                 self._log.append(decision)
                 self._carry_out(decision)
+            if isinstance(event, Transcribed):
+                self._read_ahead()
             self._pending.popleft()
         self._pace()
 
@@ -223,9 +232,9 @@ class Session:
                 if self._scoring is not None:
                     self._scoring.push(self._machine.silence_s, voice.position, self._tasks)
         except anyio.WouldBlock:
-            self._stop_recognition()
+            self._recognizing.stop(self._machine.turn)
             message = "the recognizer is too far behind the microphone"
-            self._fail_recognition(self._machine.turn, self._machine.part, message)
+            self._recognizing.fail(self._machine.turn, self._machine.part, message)
 
     def _record(self, block: Block) -> None:
         for sink in list(self._sinks):
@@ -251,7 +260,7 @@ class Session:
             return
         if nobody_speaks:
             gate.next_recording()
-        deciding = self._machine.state is State.DECIDING
+        deciding = self._machine.waiting
         behind = self._hearing.backlog > MOST_BACKLOG
         scoring = self._scoring is not None and self._scoring.busy
         if gate.fast and (deciding or behind or scoring or self._speaking.starving):
@@ -264,84 +273,75 @@ class Session:
     def _carry_out(self, decision: Decision) -> None:
         match decision:
             case SpeechStarted():
-                if decision.part == 0:
-                    self._present = _Present()
-                    if self._scoring is not None:
-                        self._scoring.begin(decision.turn, decision.audio_from)
-                self._begin_recognition(decision)
+                self._recognizing.begin(decision, self._tasks)
+                if decision.part == 0 and self._scoring is not None:
+                    self._scoring.begin(decision.turn, decision.audio_from)
+                self._read_ahead()
             case SpeechEnded():
-                self._hearing.end_part()
-                self._present.speech_end = self._end_of_speech(decision.decided_at)
+                self._recognizing.end_part()
+                turn = self._of(decision.turn)
+                turn.speech_end = self._end_of_speech(decision.decided_at)
             case TurnDiscarded():
-                self._stop_recognition()
+                self._recognizing.stop(decision.turn)
+                self._report_speculation(decision.turn)
+                self._turns.pop(decision.turn, None)
+            case ReplyDrafted():
+                self._of(decision.turn).drafts += 1
+                self._answer(decision, held=True)
             case TurnCommitted():
-                if decision.revision == 0 and self._machine.part < 0:
-                    self._present = _Present()
-                self._present.user = decision.text
-                reply = self._speaking.begin(decision.turn, decision.revision)
-                messages = self._conversation.with_user(decision.text)
-                self._tasks.start_soon(self._speaking.answer, reply, messages)
+                self._commit(decision)
             case Apologized():
                 self._apologize(decision)
+            case ReplyPaused():
+                self._speaking.pause()
+            case ReplyResumed():
+                self._speaking.resume()
             case ReplyStopped():
-                heard = self._speaking.stop()
-                self._present.heard = None if decision.reason == "resumed" else heard
+                self._stop_reply(decision)
             case TurnFinished():
                 self._finish_turn(decision)
             case SessionEnded():
                 self._tasks.cancel_scope.cancel()
 
+    def _of(self, turn: int) -> _Turn:
+        return self._turns.setdefault(turn, _Turn())
+
+    def _answer(self, decision: ReplyDrafted | TurnCommitted, *, held: bool) -> None:
+        reply = self._speaking.begin(decision.turn, decision.revision, held=held)
+        messages = self._conversation.with_user(decision.text)
+        self._tasks.start_soon(self._speaking.answer, reply, messages)
+
+    def _commit(self, decision: TurnCommitted) -> None:
+        turn = self._of(decision.turn)
+        turn.user = decision.text
+        turn.right = self._speaking.release(decision.turn, decision.revision)
+        if not turn.right:
+            self._answer(decision, held=False)
+
+    def _stop_reply(self, decision: ReplyStopped) -> None:
+        turn, reply = self._of(decision.turn), self._speaking.reply
+        if reply is not None and (reply.held or decision.reason == "resumed"):
+            turn.wasted_pieces += reply.pieces
+            turn.wasted_samples += reply.made
+        heard = self._speaking.stop()
+        if decision.reason == "resumed":
+            turn.heard, turn.right = None, False
+        else:
+            turn.heard = heard
+
+    def _read_ahead(self) -> None:
+        """Let the chat model read what the user has said so far and is likely to leave so."""
+        if self._settings.turn.read_ahead and self._machine.state is State.HEARING:
+            turn = self._of(self._machine.turn)
+            stable = turn.stable.push(self._machine.said)
+            if stable != turn.read:
+                turn.read = stable
+                self._chat.want(self._conversation.with_user(stable))
+
     def _end_of_speech(self, decided_at: int) -> int | None:
         """The user's last audible sample before the turn's end was decided."""
         before = at_rate(decided_at, RECOGNIZER_RATE, self._card.rate)
         return self._level.last_audible(before, self._level.threshold_db(before))
-
-    def _begin_recognition(self, decision: SpeechStarted) -> None:
-        audio = self._hearing.begin_part(decision.audio_from)
-        scope = anyio.CancelScope()
-        self._present.recognitions.append(scope)
-        self._tasks.start_soon(self._recognize, decision.turn, decision.part, audio, scope)
-
-    def _stop_recognition(self) -> None:
-        self._hearing.end_part()
-        for scope in self._present.recognitions:
-            scope.cancel()
-
-    async def _recognize(
-        self,
-        turn: int,
-        part: int,
-        audio: MemoryObjectReceiveStream[Samples],
-        scope: anyio.CancelScope,
-    ) -> None:
-        """Observe the transcripts of one part; exactly one final one or one failure."""
-        with scope, audio:
-            try:
-                taken = self._taken(audio)
-                async with self._one_at_a_time, self._recognizer.transcribe(taken) as transcripts:
-                    async for said in transcripts:
-                        self.observe(
-                            Transcribed(
-                                turn, part, said.text, said.is_final, said.words, said.confidence
-                            )
-                        )
-                        if said.end_of_turn is not None and not said.is_final:
-                            self._observe_score(turn, said.end_of_turn)
-            except VoicebotError as error:
-                self._fail_recognition(turn, part, error.message)
-
-    def _observe_score(self, turn: int, probability: float) -> None:
-        position = self._hearing.position
-        self.observe(TurnScored(turn, "recognizer", round(probability, 4), position))
-
-    async def _taken(self, audio: MemoryObjectReceiveStream[Samples]) -> AsyncIterator[Samples]:
-        """The audio of a part; a clock that waits for the recognizer learns what it has taken."""
-        async for samples in audio:
-            self._pace()
-            yield samples
-
-    def _fail_recognition(self, turn: int, part: int, message: str) -> None:
-        self.observe(StageFailed(turn, part, "recognizer", message))
 
     def _apologize(self, decision: Apologized) -> None:
         reply = self._speaking.begin(decision.turn, decision.revision)
@@ -351,24 +351,34 @@ class Session:
             self._tasks.start_soon(self._speaking.say, reply, self._settings.apology)
 
     def _finish_turn(self, decision: TurnFinished) -> None:
-        present, reply = self._present, self._speaking.reply
+        turn, reply = self._of(decision.turn), self._speaking.reply
         assistant = reply.speech.text if reply else ""
         apologized = reply is not None and reply.finished and reply.started is not None
         if decision.outcome == "completed" or (decision.outcome == "failed" and apologized):
             heard = assistant
         else:
-            heard = present.heard or ""
+            heard = turn.heard or ""
         if decision.outcome != "failed":
             interrupted = decision.outcome == "interrupted"
-            self._conversation.remember(present.user, heard, interrupted=interrupted)
+            self._conversation.remember(turn.user, heard, interrupted=interrupted)
+        self._report_speculation(decision.turn)
         self._log.append(
             TurnRecorded(
                 decision.turn,
-                present.user,
+                turn.user,
                 assistant,
                 heard,
                 decision.outcome,
-                present.speech_end,
+                turn.speech_end,
                 reply.audible_from if reply else None,
             )
         )
+        self._turns.pop(decision.turn)
+
+    def _report_speculation(self, number: int) -> None:
+        turn = self._of(number)
+        if turn.drafts:
+            wasted_s = round(turn.wasted_samples / self._card.rate, 3)
+            self._log.append(
+                TurnSpeculated(number, turn.drafts, turn.right, turn.wasted_pieces, wasted_s)
+            )

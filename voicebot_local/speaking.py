@@ -66,14 +66,18 @@ class Reply:
     """One revision of a reply, while it is prepared and played.
 
     `number` is its number in the playout buffer and `written` counts its samples there; `started`
-    and `audible_from` are positions on the card's clock.
+    and `audible_from` are positions on the card's clock. A draft is `held`: nothing of it is heard
+    yet. `pieces` counts those of its text, `made` the samples of its speech.
     """
 
     turn: int
     revision: int
     speech: SpokenReply
     number: int
+    held: bool = False
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    pieces: int = 0
+    made: int = 0
     written: int = 0
     producing: bool = True
     started: int | None = None
@@ -83,6 +87,19 @@ class Reply:
     finished: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What speaks: the synthesizer, and the buffer of a sound card at `rate` Hz.
+
+    A draft is prepared up to `draft_s` seconds of speech and no further.
+    """
+
+    synthesizer: Synthesizer
+    playout: Playout
+    rate: int
+    draft_s: float
+
+
 class Speaking:
     """Prepares one reply at a time, writes it to the playout buffer as there is room, and watches
     what becomes of it on the sound card's clock."""
@@ -90,21 +107,20 @@ class Speaking:
     def __init__(
         self,
         chat: ChatModel,
-        synthesizer: Synthesizer,
-        playout: Playout,
-        card_rate: int,
+        voice: Voice,
         observe: Callable[[Observation], None],
         progress: Callable[[], None],
     ) -> None:
         """`progress` is called when there is more to play, and when nothing more will come."""
         self.reply: Reply | None = None
         self._chat = chat
-        self._synthesizer = synthesizer
-        self._playout = playout
-        self._rate = card_rate
+        self._synthesizer = voice.synthesizer
+        self._playout = voice.playout
+        self._rate = voice.rate
+        self._draft = round(voice.draft_s * voice.rate)
         self._observe = observe
         self._progress = progress
-        self._level = LevelMeter(card_rate)
+        self._level = LevelMeter(voice.rate)
         self._ticks = Ticks()
         self._one_at_a_time = anyio.Lock()
 
@@ -119,17 +135,37 @@ class Speaking:
             and self._playout.waiting < self._rate // 10
         )
 
-    def begin(self, turn: int, revision: int) -> Reply:
-        """A new reply begins; what was left of another is dropped."""
-        number = self._playout.begin()
-        self.reply = Reply(turn, revision, SpokenReply(self._rate), number)
+    def begin(self, turn: int, revision: int, *, held: bool = False) -> Reply:
+        """A new reply begins; what was left of another is dropped. `held`: as a draft."""
+        number = self._playout.begin(held=held)
+        self.reply = Reply(turn, revision, SpokenReply(self._rate), number, held)
         return self.reply
+
+    def release(self, turn: int, revision: int) -> bool:
+        """Let the draft with this tag be heard from the next block on; False without one."""
+        reply = self.reply
+        if reply is None or not reply.held or (reply.turn, reply.revision) != (turn, revision):
+            return False
+        reply.held = False
+        self._playout.release(reply.number)
+        return True
+
+    def pause(self) -> None:
+        """Let the reply fade and stand still."""
+        if self.reply is not None:
+            self._playout.pause(self.reply.number)
+
+    def resume(self) -> None:
+        """Let the paused reply go on with its next sample."""
+        if self.reply is not None:
+            self._playout.resume(self.reply.number)
 
     def stop(self) -> str:
         """Stop the present reply: the next block is silent. Returns the words that were heard."""
         played = self._playout.flush()
         if self.reply is None:
             return ""
+        self.reply.held = False
         self.reply.scope.cancel()
         return self.reply.speech.heard(played)
 
@@ -206,6 +242,7 @@ class Speaking:
             try:
                 async with text as deltas:
                     async for delta in deltas:
+                        reply.pieces += 1
                         self._observe(ReplyText(reply.turn, reply.revision, delta.text))
                         await self._hand_on(reply, splitter.push(delta.text), clauses)
             except VoicebotError as error:
@@ -239,6 +276,7 @@ class Speaking:
     ) -> None:
         """The clause has this much more audio: note it, and write it as there is room."""
         start = reply.written
+        reply.made += len(samples)
         if len(samples) or words:
             reply.speech.add_audio(clause, start, len(samples), words)
             self._observe(SpeechProduced(reply.turn, reply.revision, clause, start, len(samples)))
@@ -247,7 +285,10 @@ class Speaking:
     async def _put(self, reply: Reply, samples: Samples) -> None:
         """Write `samples` to the playout buffer as there is room for them."""
         while len(samples):
-            now = samples[: self._playout.space]
+            room = self._playout.space
+            if reply.held:
+                room = max(0, min(room, self._draft - self._playout.waiting))
+            now = samples[:room]
             self._playout.write(reply.number, now)
             reply.written += len(now)
             self._progress()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from voicebot_local.events import (
     Apologized,
     Entry,
+    ReplyDrafted,
     SpeechStarted,
     Stage,
     TurnCommitted,
@@ -26,7 +27,7 @@ class Usage:
         match entry.event:
             case SpeechStarted(turn=turn):
                 self._turns["recognizer"] = turn
-            case TurnCommitted(turn=turn) | Apologized(turn=turn):
+            case ReplyDrafted(turn=turn) | TurnCommitted(turn=turn) | Apologized(turn=turn):
                 self._turns["chat"] = self._turns["synthesizer"] = turn
             case UsageReported() as used:
                 self._add(used)

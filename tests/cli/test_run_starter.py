@@ -28,6 +28,11 @@ KEYS = {
     "failed",
     "voice_to_voice_ms",
     "stages_ms",
+    "commit_ms",
+    "drafts",
+    "draft_right",
+    "wasted_pieces",
+    "wasted_audio_s",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from voicebot_local.gpu.queue import LONGEST_WAIT_S, GpuQueue, Outlook, Request, Tenant
 
@@ -27,6 +28,27 @@ def test_recognizers_first_and_speculation_last() -> None:
     queue.add(ask(3, "tts", 0.0))
     queue.add(ask(4, "asr", 0.5))
     assert order(queue, 0.6) == [4, 2, 3, 1]
+
+
+def test_a_draft_goes_last_until_it_is_the_reply() -> None:
+    queue = GpuQueue()
+    draft = Outlook(audio_until=None, text_until=3.0, speculative=True)
+    for outlook, expected in (
+        (draft, [5, 4, 2, 1, 3]),
+        (replace(draft, speculative=False), [5, 2, 4, 1, 3]),
+    ):
+        queue.look_ahead(0, outlook)
+        queue.look_ahead(1, Outlook(audio_until=1.0, text_until=9.0))
+        queue.add(ask(1, "llm", 0.0))
+        queue.add(ask(2, "tts", 0.1))
+        queue.add(ask(3, "llm", 0.2, speculative=True))
+        queue.add(Request(4, "tts", 0.3, conversation=1))
+        queue.add(ask(5, "asr", 0.3))
+        assert queue.urgent
+        assert order(queue, 0.4) == expected
+    queue.look_ahead(0, draft)
+    queue.add(ask(1, "llm", 0.0))
+    assert not queue.urgent
 
 
 def test_the_first_audio_of_a_reply_goes_before_text_that_is_far_ahead() -> None:

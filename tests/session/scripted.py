@@ -10,9 +10,17 @@ import anyio
 import numpy as np
 
 from voicebot_local.audio.card import Block, CardNotice
-from voicebot_local.audio.playout import Playout
+from voicebot_local.audio.playout import FADE_S, Playout
 from voicebot_local.errors import VoicebotError
-from voicebot_local.providers.base import Message, Samples, SpokenAudio, TextDelta, Transcript, Word
+from voicebot_local.providers.base import (
+    Message,
+    Recognizer,
+    Samples,
+    SpokenAudio,
+    TextDelta,
+    Transcript,
+    Word,
+)
 
 RATE = 16_000
 BLOCK = 320
@@ -56,7 +64,7 @@ class ScriptCard:
         for start, end in speech:
             self.heard[round(start * RATE) : round(end * RATE)] = 0.2
         self.played: list[Samples] = []
-        self.playout = Playout(RATE * 60)
+        self.playout = Playout(RATE * 60, round(FADE_S * RATE))
         self._notices = list(notices)
 
     def rest(self, resting: bool) -> None:
@@ -144,7 +152,10 @@ class ScriptChat:
 
 @dataclass
 class ScriptSynthesizer:
-    """Each word takes `word_s` of constant sound and `cost_s` of work; an exception is raised."""
+    """Each word takes `word_s` of constant sound and `cost_s` of work; an exception is raised.
+
+    Call number n, from 1, speaks at the level `level(n)`, so a recording tells the calls apart.
+    """
 
     word_s: float = 0.25
     cost_s: float = 0.02
@@ -158,10 +169,14 @@ class ScriptSynthesizer:
     async def speak(self, clauses: AsyncIterable[str]) -> AsyncIterator[AsyncIterator[SpokenAudio]]:
         self.calls += 1
         failure = self.failures[self.calls - 1] if self.calls <= len(self.failures) else None
-        yield self._audio(clauses, failure)
+        yield self._audio(clauses, failure, self.level(self.calls))
+
+    @staticmethod
+    def level(call: int) -> float:
+        return float(np.float32(0.1 + 0.01 * call))
 
     async def _audio(
-        self, clauses: AsyncIterable[str], failure: VoicebotError | None
+        self, clauses: AsyncIterable[str], failure: VoicebotError | None, level: float
     ) -> AsyncIterator[SpokenAudio]:
         number = -1
         async for clause in clauses:
@@ -171,7 +186,7 @@ class ScriptSynthesizer:
                 raise failure
             for place, word in enumerate(clause.split()):
                 await anyio.sleep(self.cost_s)
-                samples = np.full(round(self.word_s * RATE), 0.1, np.float32)
+                samples = np.full(round(self.word_s * RATE), level, np.float32)
                 start = place * self.word_s
                 words = (Word(word, start, start + self.word_s),) if self.with_words else ()
                 yield SpokenAudio(samples, number, words)
@@ -181,6 +196,6 @@ class ScriptSynthesizer:
 class ScriptProviders:
     """The three together."""
 
-    recognizer: ScriptRecognizer
+    recognizer: Recognizer
     chat: ScriptChat
     synthesizer: ScriptSynthesizer = field(default_factory=ScriptSynthesizer)

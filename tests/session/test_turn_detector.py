@@ -63,7 +63,7 @@ def test_scores_come_while_the_pause_lasts_and_hear_all_of_the_turn() -> None:
     detector = ScriptDetector(lambda _: 0.05)
     entries = talk(detector, ScriptCard([(0.5, 1.5)], 5), ["what a day it was there"])
     scores = of(entries, TurnScored)
-    assert len(scores) >= 5
+    assert len(scores) >= 4
     assert all(isinstance(s, TurnScored) and s.position > 1.5 * RATE for s in scores)
     assert all(np_loud(heard) == 1.0 for heard in detector.heard)
     assert not any(len(heard) > detector.samples for heard in detector.heard)
@@ -71,7 +71,9 @@ def test_scores_come_while_the_pause_lasts_and_hear_all_of_the_turn() -> None:
 
 def test_a_score_that_comes_too_late_is_void() -> None:
     detector = ScriptDetector(lambda _: 0.9, delay_s=0.3)
-    entries = talk(detector, ScriptCard([(0.5, 1.0), (1.25, 2.0)], 5), ["well we did it"])
+    entries = talk(
+        detector, ScriptCard([(0.5, 1.0), (1.25, 2.0)], 5), ["well we", "well we did it"]
+    )
     scores = of(entries, TurnScored)
     assert scores
     assert all(isinstance(s, TurnScored) and s.position > 2.0 * RATE for s in scores)

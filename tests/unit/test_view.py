@@ -17,6 +17,9 @@ from voicebot_local.events import (
     Event,
     PlayoutFinished,
     PlayoutStarted,
+    ReplyDrafted,
+    ReplyPaused,
+    ReplyResumed,
     ReplyStopped,
     SessionEnded,
     SessionStarted,
@@ -104,6 +107,34 @@ def test_a_stopped_reply_is_taken_back() -> None:
     view = view_after([*TURN, (2.7, ReplyStopped(1, 0, "resumed"))])
     assert view.reply(9.0) == ("", "")
     assert view.user == "what is the time"
+
+
+def test_a_draft_is_seen_once_it_is_the_reply() -> None:
+    draft = [(2.1, ReplyDrafted(1, 0, "what is the time")), *TURN[9:11]]
+    view = view_after([*TURN[:7], *draft])
+    assert view.reply(9.0) == ("", "")
+    view = view_after([*TURN[:7], *draft, TURN[8], TURN[11]])
+    assert view.doing == "speaking"
+    assert view.reply(2.9) == ("It is late,", "")
+
+
+def test_a_reply_that_is_spoken_over_stays_until_it_is_clear_why() -> None:
+    over = [
+        (2.8, ReplyPaused(1, 0)),
+        (2.8, SpeechStarted(2, 0, 60_000, 52_000)),
+        (3.0, Transcribed(2, 0, "mm hm", False)),
+    ]
+    view = view_after([*TURN, *over])
+    assert (view.doing, view.user) == ("hearing", "mm hm")
+    assert view.reply(9.0) == ("It is late,", "I fear."), "it stands still"
+    goes_on = [(3.8, TurnDiscarded(2, "listening")), (3.8, ReplyResumed(1, 0))]
+    view = view_after([*TURN, *over, *goes_on])
+    assert (view.doing, view.user) == ("speaking", "")
+    assert view.reply(4.3) == ("It is late,", "I fear.")
+    assert view.reply(4.5) == ("It is late, I fear.", "")
+    yields = [(3.1, ReplyStopped(1, 0, "barge-in")), (3.1, TurnFinished(1, "interrupted"))]
+    view = view_after([*TURN, *over, *yields])
+    assert (view.doing, view.user, view.reply(9.0)) == ("hearing", "mm hm", ("", ""))
 
 
 def test_the_level_stays_within_the_bar() -> None:

@@ -24,7 +24,7 @@ from voicebot_local.audio.devices import (
     pick,
     ways,
 )
-from voicebot_local.audio.playout import Played, Playout
+from voicebot_local.audio.playout import FADE_S, Played, Playout
 from voicebot_local.audio.quiet import quiet_libraries
 from voicebot_local.errors import DeviceError
 from voicebot_local.providers.base import Samples
@@ -99,7 +99,7 @@ class DeviceCard:
         if self._plan.heard_from is not None:
             self._input = self._by_name(input_device, self._plan.heard_from.device)
         self._output = self._by_name(output_device, self._plan.played_to.device)
-        self._playout = Playout(round(PLAYOUT_S * self.rate))
+        self._playout = Playout(round(PLAYOUT_S * self.rate), round(FADE_S * self.rate))
         self._inbox = Inbox(round(KEPT_S * self.rate))
         self._streams: Streams | None = None
         self._ended = False

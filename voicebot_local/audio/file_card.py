@@ -12,7 +12,7 @@ import anyio.lowlevel
 import numpy as np
 
 from voicebot_local.audio.card import RESTING_S, Block
-from voicebot_local.audio.playout import Playout
+from voicebot_local.audio.playout import FADE_S, Playout
 from voicebot_local.audio.recording import Recording, check_recording
 from voicebot_local.providers.base import Samples
 
@@ -48,7 +48,7 @@ class FileCard:
         self._rate = rate
         self._count = max(1, round(block_s * rate))
         self.fast = pace == "fast"
-        self._playout = Playout(round(playout_s * rate))
+        self._playout = Playout(round(playout_s * rate), round(FADE_S * rate))
         self._released = anyio.Event()
         self._held = False
         self._allowed = 1

@@ -39,7 +39,7 @@ class Lines:
                 self.say(device_line(loaded))
             case SessionStarted(card=card):
                 self.say("Type, and press Enter." if self._typed else f"Listening to {card}.")
-            case TurnDiscarded():
+            case TurnDiscarded(reason="no words"):
                 self.say("(nothing was understood)")
             case event:
                 if line := trouble_line(event):

@@ -10,6 +10,9 @@ from voicebot_local.events import (
     ClauseReady,
     Entry,
     PlayoutStarted,
+    ReplyDrafted,
+    ReplyPaused,
+    ReplyResumed,
     ReplyStopped,
     SessionEnded,
     SessionStarted,
@@ -43,9 +46,14 @@ class View:
     level: float = 0.0
     """Of the microphone, 0 (silence) to 1 (as loud as it gets)."""
     _rate: int = 1
+    _turn: int = 0
+    """The turn that the user spoke in last."""
     _parts: dict[int, str] = field(default_factory=dict)
     _clauses: dict[int, _Clause] = field(default_factory=dict)
     _played_since: float | None = None
+    _paused_at: float | None = None
+    _draft: bool = False
+    """The reply is a draft, which nobody sees."""
 
     @property
     def user(self) -> str:
@@ -59,7 +67,10 @@ class View:
         """
         spoken: list[str] = []
         rest: list[str] = []
-        elapsed = -1.0 if self._played_since is None else at - self._played_since
+        if self._draft:
+            return "", ""
+        until = at if self._paused_at is None else self._paused_at
+        elapsed = -1.0 if self._played_since is None else until - self._played_since
         for clause in self._clauses.values():
             begun = clause.start_s is not None and clause.start_s <= elapsed
             (spoken if begun else rest).append(clause.text)
@@ -73,17 +84,25 @@ class View:
             case SessionStarted(card_rate=rate):
                 self._rate = rate
                 self.doing = "listening"
-            case SpeechStarted(part=part):
+            case SpeechStarted(turn=turn, part=part, again=again):
+                self._turn = turn
                 if part == 0:
-                    self._clear()
+                    self._parts.clear()
+                if again:
+                    self._parts[part] = self._parts.pop(part - 1, "")
                 self.doing = "hearing"
             case Transcribed(part=part, text=text):
                 self._parts[part] = text
             case SpeechEnded():
                 self.doing = "thinking"
+            case ReplyDrafted():
+                self._clear_reply()
+                self._draft = True
             case TurnCommitted(text=text):
-                self._clear()
-                self._parts[0] = text
+                if not self._draft:
+                    self._clear_reply()
+                self._draft = False
+                self._parts = {0: text}
                 self.doing = "thinking"
             case Apologized():
                 self._clear_reply()
@@ -97,8 +116,18 @@ class View:
             case PlayoutStarted():
                 self._played_since = entry.at
                 self.doing = "speaking"
+            case ReplyPaused():
+                self._paused_at = entry.at
+            case ReplyResumed() if self._paused_at is not None and self._played_since is not None:
+                self._played_since += entry.at - self._paused_at
+                self._paused_at = None
+                self.doing = "speaking"
             case ReplyStopped():
                 self._clear_reply()
+            case TurnFinished(turn=turn) if turn < self._turn:
+                self._clear_reply()  # What was said over it is the next turn.
+            case TurnDiscarded(reason="listening"):
+                self._parts.clear()
             case TurnFinished() | TurnDiscarded():
                 self._clear()
                 self.doing = "listening"
@@ -113,4 +142,5 @@ class View:
 
     def _clear_reply(self) -> None:
         self._clauses.clear()
-        self._played_since = None
+        self._played_since = self._paused_at = None
+        self._draft = False

@@ -124,7 +124,7 @@ class Broker:
             case Kind.PARKED:
                 return self._arbiter.parked(client.number, now)
             case Kind.OUTLOOK:
-                outlook = Outlook(optional(record.x), optional(record.y))
+                outlook = Outlook(optional(record.x), optional(record.y), bool(record.flag))
                 return self._arbiter.look_ahead(record.small, outlook, now)
             case _:
                 pass

@@ -12,6 +12,9 @@ from voicebot_local.events import (
     Entry,
     PlayoutFinished,
     PlayoutStarted,
+    ReplyDrafted,
+    ReplyPaused,
+    ReplyResumed,
     ReplyStopped,
     ReplyTextEnded,
     SpeechProduced,
@@ -30,6 +33,7 @@ class OutlookReader:
 
     Audio lasts until what waits in the playout buffer has been played; text lasts until the clauses
     that are written and not spoken yet would have been heard as well, at `SYLLABLE_S` a syllable.
+    Nobody waits for a draft, for a reply that stands still, or for what is read ahead of a turn.
     """
 
     def __init__(
@@ -44,9 +48,13 @@ class OutlookReader:
         self._tell = tell
         self._clock = clock
         self._told = Outlook(None, None)
-        self._begin()
+        self._awaited = False
+        self._tag: tuple[int, int] | None = None
+        self._begin(None)
 
-    def _begin(self) -> None:
+    def _begin(self, tag: tuple[int, int] | None) -> None:
+        """Work on the reply `tag` begins, None where it ends."""
+        self._tag = tag
         self._lengths_s: list[float] = []
         self._spoken = 0
         self._has_audio = self._complete = False
@@ -55,8 +63,18 @@ class OutlookReader:
         event = entry.event
         made = 0
         match event:
-            case TurnCommitted() | Apologized() | ReplyStopped() | PlayoutFinished():
-                self._begin()
+            case ReplyDrafted():
+                self._begin((event.turn, event.revision))
+                self._awaited = False
+            case TurnCommitted() | Apologized():
+                if self._tag != (event.turn, event.revision):
+                    self._begin((event.turn, event.revision))
+                self._awaited = True
+            case ReplyStopped() | PlayoutFinished():
+                self._begin(None)
+                self._awaited = False
+            case ReplyPaused() | ReplyResumed():
+                self._awaited = isinstance(event, ReplyResumed)
             case ClauseReady():
                 words = event.spoken.split()
                 self._lengths_s.append(sum(map(syllables, words)) * SYLLABLE_S)
@@ -82,4 +100,4 @@ class OutlookReader:
             text = math.inf
         elif not self._lengths_s:
             text = None
-        return Outlook(audio if self._has_audio else None, text)
+        return Outlook(audio if self._has_audio else None, text, not self._awaited)

@@ -16,6 +16,8 @@ from voicebot_local.events import (
     PlayoutFinished,
     PlayoutStarted,
     PlayoutUnderrun,
+    ReplyPaused,
+    ReplyResumed,
     ReplyStopped,
     SessionStarted,
     SpeechEnded,
@@ -124,7 +126,11 @@ def read_turn(entries: Iterable[Entry], number: int | None = None) -> Turn:
                 playing = entry.at
             case PlayoutUnderrun() if rate:
                 turn.gaps.append((entry.at - event.samples / rate, entry.at))
-            case PlayoutFinished() | ReplyStopped() | TurnFinished() if playing is not None:
+            case ReplyResumed():
+                playing = entry.at
+            case PlayoutFinished() | ReplyPaused() | ReplyStopped() | TurnFinished() if (
+                playing is not None
+            ):
                 turn.playout.append((playing, entry.at))
                 playing = None
             case _:

@@ -9,6 +9,7 @@ A pure object: no clock, no I/O. Times are seconds on one monotonic clock that a
 | later audio                               | when what is buffered for playout has been heard|
 | later text                                | when the synthesizer will have run out of it    |
 | speculative work                          | never; only when nothing else waits             |
+| a draft, a reply that stands still        | as above among themselves, after all others     |
 
 The rule is that of VoxServe (arXiv 2602.00269): the first chunk is always critical, a later one
 only when the playout buffer is about to run out.
@@ -58,11 +59,13 @@ class Outlook:
 
     `audio_until`: all audio that was made will have been heard; None before the first.
     `text_until`: the synthesizer will have run out of text; None before the first clause, and
-    infinity once the text is complete.
+    infinity once the text is complete. `speculative`: it may be thrown away, as all work of chat
+    model and synthesizer for this conversation now.
     """
 
     audio_until: float | None = None
     text_until: float | None = None
+    speculative: bool = False
 
 
 class GpuQueue:
@@ -84,7 +87,7 @@ class GpuQueue:
     @property
     def urgent(self) -> bool:
         """True when somebody waits whose work is not speculative."""
-        return any(not request.speculative for request in self._waiting.values())
+        return any(not self._is_speculative(request) for request in self._waiting.values())
 
     def look_ahead(self, conversation: int, outlook: Outlook) -> None:
         """From now on the conversation's deadlines follow `outlook`."""
@@ -138,16 +141,22 @@ class GpuQueue:
         moments = [
             moment
             for request in self._waiting.values()
-            if not request.speculative
+            if not self._is_speculative(request)
             for moment in (self.due(request) + KEEP_S, request.at + LONGEST_WAIT_S)
         ]
         return min((moment for moment in moments if moment > now), default=math.inf)
+
+    def _is_speculative(self, request: Request) -> bool:
+        outlook = self._outlooks.get(request.conversation)
+        return request.speculative or (
+            request.tenant != "asr" and outlook is not None and outlook.speculative
+        )
 
     def _rank(self, request: Request, now: float) -> int:
         """Recognizers, who has waited too long, the others, speculation."""
         if request.tenant == "asr":
             return 0
-        if request.speculative:
+        if self._is_speculative(request):
             return 3
         return 1 if now - request.at > LONGEST_WAIT_S else 2
 

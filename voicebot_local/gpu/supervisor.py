@@ -84,8 +84,9 @@ class Broker:
         if self._connection is not None:
             x, y = from_optional(outlook.audio_until), from_optional(outlook.text_until)
             # A broker that is ending is about to be started again.
+            flag = int(outlook.speculative)
             with suppress(OSError):
-                self._connection.send(Record(Kind.OUTLOOK, x=x, y=y).encode())
+                self._connection.send(Record(Kind.OUTLOOK, flag, x=x, y=y).encode())
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Keep a broker running until cancelled; `started` once it serves."""

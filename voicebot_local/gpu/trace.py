@@ -27,6 +27,7 @@ from voicebot_local.events import (
     PlayoutFinished,
     PlayoutStarted,
     PlayoutUnderrun,
+    ReplyDrafted,
     ReplyStopped,
     SpeechProduced,
     TurnCommitted,
@@ -95,7 +96,8 @@ class Swaps:
 
 @dataclass(slots=True)
 class Report:
-    """What was found. `wasted_s`: work on replies that were taken back before they were heard.
+    """What was found. `wasted_s`: work on replies that were taken back before they were heard,
+    drafts among them.
 
     `underruns` are (when, silence in samples, who had the device in the second before it), `swaps`
     by (tenant, "park" or "unpark").
@@ -129,7 +131,8 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
     sound = _Sound(report)
     gaps: list[tuple[float, int]] = []
     taken_back: list[tuple[float, float]] = []
-    committed: dict[tuple[int, int], float] = {}
+    begun: dict[tuple[int, int], float] = {}
+    audible: set[tuple[int, int]] = set()
     for entry in entries:
         event = entry.event
         sound.check(entry)
@@ -143,12 +146,15 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
                 _check_plan(report, entry.at, event)
             case PlayoutStarted():
                 report.played = True
+                audible.add((event.turn, event.revision))
             case PlayoutUnderrun():
                 gaps.append((entry.at, event.samples))
-            case TurnCommitted():
-                committed[event.turn, event.revision] = entry.at
-            case ReplyStopped(reason="resumed"):
-                start = committed.get((event.turn, event.revision), entry.at)
+            case ReplyDrafted() | TurnCommitted():
+                begun.setdefault((event.turn, event.revision), entry.at)
+            case ReplyStopped(reason="resumed" | "typed"):
+                if event.reason == "typed" and (event.turn, event.revision) in audible:
+                    continue  # It was of use until then.
+                start = begun.get((event.turn, event.revision), entry.at)
                 taken_back.append((start, entry.at))
             case _:
                 pass

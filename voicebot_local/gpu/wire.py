@@ -26,7 +26,8 @@ class Kind(IntEnum):
     RELEASED = 4
     """Client: has given it back."""
     OUTLOOK = 5
-    """Session: `small` its conversation, `x` audio until, `y` text until; NaN for None."""
+    """Session: `small` its conversation, `x` audio until, `y` text until; NaN for None. `flag` 1:
+    all that is done for it is speculative."""
     GRANT = 6
     """Broker: the device is yours, as request `number` asked."""
     REVOKE = 7

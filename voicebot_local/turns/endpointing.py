@@ -23,13 +23,15 @@ class SpeechRun:
 
     A window at or above `vad_threshold` begins or continues a run; one between the two thresholds
     continues it; silence longer than `BRIDGE_S` drops a run that has not been `hold`ed. A held run
-    lasts until `reset`.
+    lasts until `reset` or `ignore`.
     """
 
     def __init__(self, settings: TurnSettings) -> None:
         self._settings = settings
         self._run: _Run | None = None
         self._held = False
+        self._ignored_to: int | None = None
+        """While what is being said does not count: where it was last heard."""
         self._position = 0
 
     @property
@@ -56,6 +58,12 @@ class SpeechRun:
         """Take the window of audio that ends at `position`."""
         window = position - self._position
         begin, self._position = self._position, position
+        if self._ignored_to is not None:
+            if probability >= self._settings.vad_negative_threshold:
+                self._ignored_to = position
+            elif (position - self._ignored_to) / RECOGNIZER_RATE > BRIDGE_S:
+                self._ignored_to = None
+            return
         if probability >= self._settings.vad_threshold:
             if self._run is None:
                 self._run = _Run(begin, position, 0)
@@ -73,4 +81,11 @@ class SpeechRun:
 
     def reset(self) -> None:
         """Forget the run; the next voiced window begins a new one."""
-        self._run, self._held = None, False
+        self._run, self._held, self._ignored_to = None, False, None
+
+    def ignore(self) -> None:
+        """Forget the run, and whatever else is said until the next silence."""
+        last_voiced = self.last_voiced
+        self.reset()
+        if (self._position - last_voiced) / RECOGNIZER_RATE <= BRIDGE_S:
+            self._ignored_to = last_voiced

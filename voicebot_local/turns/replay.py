@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from voicebot_local.events import DECISIONS, Decision, Entry, TurnRecorded
+from voicebot_local.events import DECISIONS, Decision, Entry, TurnRecorded, TurnSpeculated
 from voicebot_local.turns.machine import TurnMachine
 
 
@@ -22,7 +22,7 @@ def replay(
         if isinstance(entry.event, DECISIONS):
             logged.append(entry.event)  # type: ignore[arg-type]
             continue
-        if isinstance(entry.event, TurnRecorded):  # What a decision left behind; not an input.
+        if isinstance(entry.event, TurnRecorded | TurnSpeculated):  # What decisions left behind.
             continue
         if observation is not None:
             yield observation, logged, machine.handle(observation.event)  # type: ignore[arg-type]

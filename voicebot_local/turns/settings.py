@@ -81,7 +81,8 @@ class TurnSettings(BaseModel):
     language: str = Field(
         "en",
         min_length=2,
-        description="The language of the words that tell whether a turn is finished.",
+        description="The language of the words that tell whether a turn is finished, and of those "
+        "that are said into a reply.",
     )
     unfinished_words: float = Field(
         2.5,
@@ -149,11 +150,66 @@ class TurnSettings(BaseModel):
         description="The most that scores lengthen it (usual pauses); less is quicker where the "
         "detector hears no end.",
     )
+    max_revisions: int = Field(
+        3,
+        ge=0,
+        le=20,
+        description="Replies that may be prepared in one turn before it is over; more hides more "
+        "of the work and wastes more of it. 0 prepares none.",
+    )
+    draft_s: float = Field(
+        4.0,
+        gt=0,
+        le=30,
+        description="Speech that is prepared before the turn is over, at the most (s); less wastes "
+        "less where the user goes on.",
+    )
+    rejoin_s: float = Field(
+        8.0,
+        ge=0,
+        le=8,
+        description="When the user goes on after a pause, what was said in this time before is "
+        "recognized again with it (s): fewer wrong words, more work. 0 never does.",
+    )
+    read_ahead: bool = Field(
+        True,
+        description="Let the chat model read what was understood while the user still speaks; "
+        "false saves the work.",
+    )
     barge_in_s: float = Field(
-        0.25,
+        0.1,
         gt=0,
         le=5,
-        description="Speech that stops a reply (s); shorter yields sooner, and to coughs.",
+        description="Speech over a reply that makes it pause (s); shorter reacts sooner, and to "
+        "more noises.",
+    )
+    barge_in_words: int = Field(
+        2,
+        ge=1,
+        le=10,
+        description="Words that stop the paused reply; fewer yields to misheard noises.",
+    )
+    barge_in_speech_s: float = Field(
+        0.8,
+        ge=0,
+        le=5,
+        description="Speech that stops it where the recognizer gives no words in time (s); shorter "
+        "yields to laughter. 0 yields to words alone.",
+    )
+    barge_in_wait_s: float = Field(
+        2.0,
+        gt=0,
+        le=10,
+        description="Without enough of either it goes on after so long (s); shorter repeats itself "
+        "into people who begin slowly.",
+    )
+    stop_words: tuple[str, ...] = Field(
+        (), description="Words and phrases that stop a reply at once, instead of the language's."
+    )
+    backchannels: tuple[str, ...] = Field(
+        (),
+        description="Words and phrases that only show that somebody listens, instead of the "
+        "language's; a reply goes on after them.",
     )
     part_s: float = Field(
         60.0,

@@ -1,0 +1,189 @@
+"""Sounds over a reply: what stops it, and what it goes on after."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_turn_machine import Talk, replying
+from voicebot_local.events import (
+    Apologized,
+    Decision,
+    PlayoutFinished,
+    ReplyPaused,
+    ReplyResumed,
+    ReplyStopped,
+    SpeechEnded,
+    SpeechStarted,
+    StageFailed,
+    TurnCommitted,
+    TurnDiscarded,
+    TurnFinished,
+    UserTyped,
+)
+from voicebot_local.turns.barge_in import BargeIn, Overlap
+from voicebot_local.turns.interjections import Interjections, words_of
+from voicebot_local.turns.machine import State
+from voicebot_local.turns.settings import TurnSettings
+
+SETTINGS = TurnSettings()
+
+
+def judge(
+    text: str, voiced_s: float = 0.3, since_s: float = 0.4, *, complete: bool = False
+) -> str | None:
+    return BargeIn(SETTINGS).judge(Overlap(since_s, voiced_s, text, complete))
+
+
+@pytest.mark.parametrize(
+    "text", ["stop", "Stop!", "no", "wait wait", "yeah no", "hold on", "oh stop"]
+)
+def test_stop_words_yield_at_once(text: str) -> None:
+    assert judge(text, 0.1, 0.15) == "yield"
+
+
+@pytest.mark.parametrize("text", ["what about", "and in france", "yeah but why", "right so what"])
+def test_words_yield(text: str) -> None:
+    assert judge(text) == "yield"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mm-hm", "yeah", "Right.", "uh huh", "I see", "yeah yeah yeah", "okay, got it", "", "hat"],
+)
+def test_signs_of_listening_and_single_words_go_on_once_they_are_over(text: str) -> None:
+    assert judge(text) is None
+    assert judge(text, complete=True) == "go on"
+
+
+def test_lasting_speech_yields_where_words_do_not_come() -> None:
+    assert judge("", voiced_s=0.79) is None
+    assert judge("", voiced_s=0.8) == "yield"
+    assert judge("hat", voiced_s=0.8) == "yield"
+    assert judge("yeah yeah right", voiced_s=0.8) is None
+    assert judge("", voiced_s=0.8, complete=True) == "go on", "its words are known: there are none"
+    never = BargeIn(TurnSettings(barge_in_speech_s=0))
+    assert never.judge(Overlap(1.9, 1.9, "", complete=False)) is None
+
+
+def test_without_words_it_goes_on_after_a_while() -> None:
+    assert judge("", 0.3, 1.99) is None
+    assert judge("", 0.3, 2.0) == "go on"
+
+
+def test_lists_can_be_set_and_a_language_without_lists_has_none() -> None:
+    own = TurnSettings(stop_words=("hush now",), backchannels=("indeed",))
+    lists = Interjections.of(own)
+    assert lists.stops_in(words_of("oh Hush now"))
+    assert not lists.stops_in(words_of("hush"))
+    assert lists.without_backchannels(words_of("indeed yes")) == ["yes"]
+    unknown = Interjections.of(TurnSettings(language="xx"))
+    assert not unknown.stops_in(["stop"])
+    assert unknown.without_backchannels(["yeah"]) == ["yeah"]
+
+
+def overlapped(settings: TurnSettings = SETTINGS) -> Talk:
+    t = replying(audible=True, settings=settings)
+    assert t.speak(0.09) == []
+    paused, started = t.speak(0.05)
+    assert paused == ReplyPaused(1, 0)
+    assert isinstance(started, SpeechStarted)
+    assert (started.turn, started.part, started.again) == (2, 0, False)
+    assert (t.position - started.audio_from) / 16_000 >= 0.3
+    return t
+
+
+def kinds(made: list[Decision]) -> list[type]:
+    return [type(d) for d in made]
+
+
+def test_words_over_the_reply_are_the_next_turn() -> None:
+    t = overlapped()
+    t.speak(0.2)
+    assert t.partial(2, 0, "what about") == [
+        ReplyStopped(1, 0, "barge-in"),
+        TurnFinished(1, "interrupted"),
+    ]
+    t.speak(0.5)
+    t.pause(0.3)
+    t.final(2, 0, "what about france")
+    assert t.pause(1) == [TurnCommitted(2, 0, "what about france")]
+
+
+def test_a_sign_of_listening_is_dropped_and_the_reply_goes_on() -> None:
+    t = overlapped()
+    t.partial(2, 0, "mm")
+    (ended,) = t.pause(0.4)
+    assert isinstance(ended, SpeechEnded)
+    assert t.final(2, 0, "mm hm") == [TurnDiscarded(2, "listening"), ReplyResumed(1, 0)]
+    assert t.machine.state is State.REPLYING
+    t.pause(1)
+    assert t.see(PlayoutFinished(1, 0, 9, 9)) == [TurnFinished(1, "completed")]
+    t.speak(1)
+    t.pause(1)
+    assert t.final(3, 0, "thanks") == [TurnCommitted(3, 0, "thanks")]
+
+
+def test_a_noise_without_words_pauses_the_reply_for_two_seconds_at_most() -> None:
+    t = overlapped()
+    made = t.pause(3)
+    assert kinds(made) == [SpeechEnded, TurnDiscarded, ReplyResumed]
+    assert t.final(2, 0, "late words") == []
+
+
+def test_a_noise_that_goes_on_does_not_pause_it_again() -> None:
+    t = overlapped(TurnSettings(barge_in_speech_s=0))
+    assert kinds(t.speak(4)) == [SpeechEnded, TurnDiscarded, ReplyResumed]
+    t.pause(0.3)
+    assert kinds(t.speak(0.2)) == [ReplyPaused, SpeechStarted]
+
+
+def test_a_second_word_after_a_gap_counts_as_well() -> None:
+    t = overlapped()
+    t.pause(0.4)
+    (again,) = t.speak(0.2)
+    assert isinstance(again, SpeechStarted)
+    assert (again.turn, again.part, again.again) == (2, 1, True)
+    assert kinds(t.partial(2, 1, "oh stop")) == [ReplyStopped, TurnFinished]
+
+
+def test_speech_without_partial_words_yields_by_its_length() -> None:
+    t = overlapped()
+    assert kinds(t.speak(1)) == [ReplyStopped, TurnFinished]
+    t.pause(1)
+    assert t.final(2, 0, "what about france") == [TurnCommitted(2, 0, "what about france")]
+
+
+def test_a_reply_that_had_ended_is_over_and_the_user_goes_on() -> None:
+    t = overlapped()
+    assert t.see(PlayoutFinished(1, 0, 9, 9)) == [TurnFinished(1, "completed")]
+    assert t.machine.state is State.HEARING
+    t.speak(0.5)
+    t.pause(0.3)
+    t.final(2, 0, "yes")
+    assert t.pause(1) == [TurnCommitted(2, 0, "yes")]
+
+
+def test_a_recognizer_that_fails_leaves_only_the_length_to_go_by() -> None:
+    t = overlapped()
+    t.see(StageFailed(2, 0, "recognizer", "x"))
+    assert kinds(t.pause(0.4)) == [SpeechEnded, TurnDiscarded, ReplyResumed]
+    t = overlapped()
+    t.see(StageFailed(2, 0, "recognizer", "x"))
+    assert kinds(t.speak(0.8)) == [ReplyStopped, TurnFinished]
+    assert kinds(t.pause(1)) == [SpeechEnded, Apologized]
+
+
+def test_a_reply_that_fails_while_it_stands_still_gives_way() -> None:
+    t = overlapped()
+    assert t.see(StageFailed(1, 0, "synthesizer", "x")) == [
+        ReplyStopped(1, 0, "failed"),
+        TurnFinished(1, "failed"),
+    ]
+    assert t.machine.state is State.HEARING
+
+
+def test_typing_ends_reply_and_sound() -> None:
+    t = overlapped()
+    made = t.see(UserTyped("enough"))
+    assert kinds(made) == [ReplyStopped, TurnFinished, SpeechEnded, TurnDiscarded, TurnCommitted]
+    assert made[-1] == TurnCommitted(3, 0, "enough")

@@ -1,0 +1,56 @@
+"""What a sound over the reply is: an interruption, or nothing that should stop it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from voicebot_local.turns.interjections import Interjections, words_of
+from voicebot_local.turns.settings import TurnSettings
+
+Verdict: TypeAlias = Literal["yield", "go on"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What is known of the sound so far.
+
+    `since_s` it began, `voiced_s` of it is speech, `text` is understood; `complete`: it is over,
+    and so is its transcript. `failed`: nobody can tell the words.
+    """
+
+    since_s: float
+    voiced_s: float
+    text: str
+    complete: bool
+    failed: bool = False
+
+
+class BargeIn:
+    """Judges a sound over a reply, which stands still meanwhile. Pure.
+
+    A stop word yields at once, and so do enough words that are not signs of listening. Speech
+    without such signs yields when it lasts. What ends before that, or stays without words for too
+    long, was no interruption.
+    """
+
+    def __init__(self, settings: TurnSettings) -> None:
+        self._settings = settings
+        self._interjections = Interjections.of(settings)
+
+    def judge(self, overlap: Overlap) -> Verdict | None:
+        """None while it is not clear yet."""
+        settings = self._settings
+        words = words_of(overlap.text)
+        if self._interjections.stops_in(words):
+            return "yield"
+        left = self._interjections.without_backchannels(words)
+        if len(left) >= settings.barge_in_words:
+            return "yield"
+        lasts = overlap.voiced_s >= settings.barge_in_speech_s > 0
+        untold = overlap.failed or not overlap.complete
+        if lasts and untold and (left or not words):
+            return "yield"
+        if overlap.complete or overlap.since_s >= settings.barge_in_wait_s:
+            return "go on"
+        return None
