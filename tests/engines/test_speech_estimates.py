@@ -41,14 +41,15 @@ def test_xtts_as_it_is_loaded(tiny_xtts: Path, precision: Any) -> None:
     from voicebot_local.providers.torchaudio_cpu import use_torchaudio_without_cuda
 
     use_torchaudio_without_cuda()
-    from voicebot_local.providers.tts.xtts_decode import Sampling, TokenLoop
     from voicebot_local.providers.tts.xtts_load import load_model
+    from voicebot_local.providers.tts.xtts_tokens import Sampling, TokenLoop
 
     model = load_model(tiny_xtts, "cpu", precision)
     shape = synthesizer_shape(torch_tensors(tiny_xtts / "model.pth"), "tiny")
     need = estimate_synthesizer(shape, precision)
     assert need.weights == pytest.approx(bytes_of(model), rel=0.02)
-    loop = TokenLoop(model.gpt, Sampling(1.0, 0, 1.0, 1.0))
+    latents = model.gpt.text_embedding.weight.new_zeros(1, 32, model.gpt.model_dim)
+    loop = TokenLoop(model.gpt, Sampling(1.0, 0, 1.0, 1.0), latents)
     cache = sum(one.numel() * one.element_size() for one in (loop._keys, loop._values))
     assert need.kv == cache
 

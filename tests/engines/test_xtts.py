@@ -15,7 +15,7 @@ from tests.engines.xtts_fixture import endless_xtts, tiny_xtts
 from voicebot_local.engines.steps import Cancelled
 from voicebot_local.errors import ConfigError, VoicebotError
 from voicebot_local.providers.base import Samples
-from voicebot_local.providers.tts.xtts import RAMP, XttsConfig, XttsEngine
+from voicebot_local.providers.tts.xtts import RAMP, XttsConfig, XttsEngine, _with_soft_ends
 from voicebot_local.providers.tts.xtts_text import prepare
 
 __all__ = ["endless_xtts", "tiny_xtts"]
@@ -90,6 +90,16 @@ def test_the_stream_is_what_inference_gives(speaks: XttsEngine, text: str) -> No
     assert 0.1 < np.abs(whole).max() < 1.0
 
 
+def test_so_it_is_for_every_length_of_a_sentence(speaks: XttsEngine, endless: XttsEngine) -> None:
+    words = (WORDS * 3).split()
+    for count in range(1, 46, 4):
+        text = " ".join(words[:count]) + "."
+        for engine in (speaks, endless) if count < 10 else (speaks,):
+            streamed, whole = say(engine, text), in_one_go(engine, text)
+            assert len(streamed) == len(whole), text
+            assert np.abs(streamed - whole).max() < 1e-4, text
+
+
 @pytest.mark.parametrize("text", [TEXTS["1 word"], WORDS * 7], ids=["1 word", "119 words, cut"])
 def test_so_it_is_where_only_the_limit_ends_it(endless: XttsEngine, text: str) -> None:
     streamed, whole = say(endless, text), in_one_go(endless, text)
@@ -104,6 +114,45 @@ def test_so_it_is_where_a_token_is_very_likely(speaks: XttsEngine, token: int) -
     streamed, whole = say(speaks, "Hello."), in_one_go(speaks, "Hello.")
     bias[token] -= 6.0
     assert np.abs(streamed - whole).max() < 1e-5
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_steps_of_fixed_shape_say_the_same(speaks: XttsEngine, text: str) -> None:
+    """What a GPU replays is recorded from these."""
+    from voicebot_local.providers.tts.xtts_decode import OwnDecoder
+
+    decoder = speaks._decoder
+    assert isinstance(decoder, OwnDecoder)
+    plain, loop = say(speaks, text), decoder.loop
+    sizes: list[int] = []
+
+    def replay(filled: int) -> None:
+        sizes.append(next(size for size in (192, 384, loop.longest) if size >= filled))
+        loop.fixed_step(sizes[-1])
+
+    loop.replay = replay
+    fixed = say(speaks, text)
+    loop.replay = None
+    assert sizes
+    assert len(plain) == len(fixed)
+    assert np.abs(plain - fixed).max() < 1e-5
+
+
+def test_without_a_gpu_nothing_is_recorded_and_that_is_said(
+    speaks: XttsEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    import torch
+
+    from voicebot_local.providers.tts.xtts_decode import OwnDecoder
+
+    if torch.cuda.is_available():
+        assert engine_of(speaks._directory, device="cuda").info.details["steps"] == "recorded"
+        return
+    before, decoder = say(speaks, "Hello."), speaks._decoder
+    assert isinstance(decoder, OwnDecoder)
+    assert not decoder.record(speaks._piece("hello."))
+    assert "one by one" in caplog.text
+    np.testing.assert_array_equal(say(speaks, "Hello."), before)
 
 
 def test_a_short_word_gets_little_time(endless: XttsEngine) -> None:
@@ -170,6 +219,31 @@ def test_joins_do_not_click(endless: XttsEngine) -> None:
         assert steps[end - 2 : end + 2].max() < 0.05 * steps.max()
     for edge in (spoken[0], spoken[-1]):
         assert abs(edge) < 1e-6
+
+
+def high_db(sound: Samples, at: int) -> float:
+    """The loudest above 4 kHz in the 10 ms around a sample, against a full-scale sine."""
+    part = sound[at - 120 : at + 120] * np.blackman(240)
+    spectrum = np.abs(np.fft.rfft(part)) / np.blackman(240).sum() * 2
+    return float(20 * np.log10(spectrum[40:].max() + 1e-9))
+
+
+@pytest.mark.parametrize("hertz", [90, 210, 400])
+@pytest.mark.parametrize("length", [10_000, 12_345])
+def test_a_hum_that_is_cut_and_joined_does_not_click(hertz: int, length: int) -> None:
+    """Sound whose high bands are empty, unlike that of a model with random weights."""
+    hum = np.sin(2 * np.pi * hertz * np.arange(length) / 24_000).astype(np.float32)
+    chunks = [hum[:1], hum[1:3000], hum[3000:3010], hum[3010:7777], hum[7777:]]
+    soft = np.concatenate(list(_with_soft_ends(iter(chunks))))
+    assert len(soft) == length
+    np.testing.assert_array_equal(soft[RAMP:-RAMP], hum[RAMP:-RAMP])
+    spoken, hard = np.concatenate([soft, soft]), np.concatenate([hum, hum])
+    silent = np.concatenate([np.zeros(500, np.float32), spoken])
+    assert high_db(spoken, 3000) < -80
+    assert high_db(spoken, length) < -45
+    assert high_db(silent, 500) < -45
+    if abs(hum[-1]) > 0.1:
+        assert high_db(hard, length) > high_db(spoken, length) + 10
 
 
 def test_each_token_and_each_window_is_a_step(speaks: XttsEngine) -> None:
@@ -313,7 +387,7 @@ def test_chances_are_those_of_transformers() -> None:
     import torch
     from transformers.generation import logits_process as theirs
 
-    from voicebot_local.providers.tts.xtts_decode import Sampling, chances
+    from voicebot_local.providers.tts.xtts_tokens import Sampling, likeliest
 
     scores = torch.randn(1, 300, generator=torch.Generator().manual_seed(1)) * 4
     said = torch.tensor([[3, 7, 7, 250]])
@@ -335,7 +409,11 @@ def test_chances_are_those_of_transformers() -> None:
         wanted = scores.clone()
         for step in steps:
             wanted = step(said, wanted)
-        torch.testing.assert_close(chances(scores, seen, how), wanted.softmax(-1))
+        chances, tokens = likeliest(scores, seen, how)
+        torch.testing.assert_close(
+            torch.zeros(1, 300).scatter(1, tokens, chances), wanted.softmax(-1)
+        )
+        assert (chances.diff() <= 0).all()
 
 
 def test_errors_are_sentences_with_a_mend(tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ class XttsConfig(ProviderConfig):
     decoder: Literal["own", "stock"] = Field(
         "own", description="own: stops at any token; stock: coqui-tts's inference_stream."
     )
+    cuda_graph: bool = Field(
+        True,
+        description="On a GPU, record the own decoder's step and replay it; false: make each anew.",
+    )
     first_chunk_tokens: int = Field(
         10, ge=1, le=200, description="Audio tokens (46 ms each) before the first audio."
     )
@@ -149,9 +153,10 @@ class XttsEngine:
     def _load(self, device: str) -> None:
         import torch
 
-        from voicebot_local.providers.tts.xtts_decode import Chunks, OwnDecoder, Sampling
+        from voicebot_local.providers.tts.xtts_decode import Chunks, OwnDecoder
         from voicebot_local.providers.tts.xtts_load import load_model
         from voicebot_local.providers.tts.xtts_stock import StockDecoder
+        from voicebot_local.providers.tts.xtts_tokens import Sampling
         from voicebot_local.providers.tts.xtts_voices import find_voice
 
         config = self._config
@@ -180,9 +185,20 @@ class XttsEngine:
         self.info = EngineInfo(name, SAMPLE_RATE, details)
 
     def _warm(self) -> None:
-        for text in self._cut(prepare("Hello there.", self._language)):
-            for _ in self._decoder.speak(self._piece(text, _WARM_TOKENS), _unwatched):
-                pass
+        from voicebot_local.providers.tts.xtts_decode import OwnDecoder
+
+        (text,) = self._cut(prepare("Hello there.", self._language))
+        piece = self._piece(text, _WARM_TOKENS)
+        self._warm_with(piece)
+        decoder = self._decoder
+        if isinstance(decoder, OwnDecoder) and self.model.device.type == "cuda":
+            recorded = self._config.cuda_graph and decoder.record(piece)
+            self.info.details["steps"] = "recorded" if recorded else "one by one"
+            self._warm_with(piece)
+
+    def _warm_with(self, piece: Piece) -> None:
+        for _ in self._decoder.speak(piece, _unwatched):
+            pass
 
     def _check_language(self) -> str:
         known = self.model.config.languages

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from voicebot_local.providers.base import Samples, Steps
-from voicebot_local.providers.tts.xtts_decode import Chunks, Piece, Sampling, Voice
+from voicebot_local.providers.tts.xtts_decode import Chunks, Piece, Voice
+from voicebot_local.providers.tts.xtts_tokens import Sampling
 
 OVERLAP = 1024
 """Samples faded over between chunks, the package's default."""
