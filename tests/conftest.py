@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import psutil
@@ -11,6 +15,11 @@ from voicebot_local.offline import forbid_network
 
 ENDING_S = 5.0
 """How long a child may take to end once its test is over."""
+
+# The user's own configuration and conversations are not the tests' business.
+_EMPTY = tempfile.mkdtemp(prefix="voicebot-tests-")
+os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = _EMPTY
+atexit.register(shutil.rmtree, _EMPTY, ignore_errors=True)
 
 # For good, and before any test is imported: an import that asks the network fails too.
 forbid_network()

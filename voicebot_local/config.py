@@ -1,13 +1,14 @@
 """The configuration: what may be set, and how a profile, a file and the command line make one.
 
-A profile (`configs/*.toml`) is the ground; `--config FILE` lies on top of it, and the flags of the
-command line on top of both. The result is frozen, and a misspelt key is an error.
+A profile (`configs/*.toml`) is the ground. On it lies the user's own file, or the one that
+`--config` names in its place; then variables of the environment (VOICEBOT_SECTION_KEY), then the
+flags of the command line. The result is frozen, and a misspelt key is an error.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import tomllib
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voicebot_local import paths
 from voicebot_local.config_errors import explain
+from voicebot_local.config_layers import Layer, environment_layers, read_layer
 from voicebot_local.errors import ConfigError, ModelError
 from voicebot_local.events import Stage
 from voicebot_local.gpu.supervisor import BrokerSettings
@@ -92,6 +94,9 @@ class SessionConfig(Section):
     offline: bool = Field(
         True, description="Open no connection to anything but this machine; false allows it."
     )
+    save: bool = Field(
+        False, description="Keep conversations on this machine, for `voicebot-local history`."
+    )
 
 
 RecognizerConfig: TypeAlias = Annotated[
@@ -118,34 +123,45 @@ class Config(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """Some of the configuration, and what to call the place it comes from."""
+class Loaded:
+    """A configuration, and for each dotted key that something sets, the place of what set it.
 
-    name: str
-    table: Mapping[str, Any]
+    A key without an origin has the default of the schema. `notes`: what the user should know.
+    """
+
+    config: Config
+    origins: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def load_config(
     backend: str = "auto", file: Path | None = None, flags: Iterable[tuple[str, str, Any]] = ()
 ) -> Config:
-    """The configuration of a session.
+    """The configuration of a session; see `load`."""
+    return load(backend, file, flags).config
 
-    `backend`: "auto", "starter", "local" or "hosted"; "auto" leaves the choice to `file`, and then
-    takes local where its models are; never hosted, which has to be asked for. Local is the first
-    of LOCAL_PROFILES that is complete. `flags` are (flag, dotted key, value), for messages and for
-    what they set. Raises ConfigError.
+
+def load(
+    backend: str = "auto", file: Path | None = None, flags: Iterable[tuple[str, str, Any]] = ()
+) -> Loaded:
+    """The configuration of a session, and where each value comes from.
+
+    `file` is by default the user's own, where there is one. `backend`: "auto", "starter", "local"
+    or "hosted"; "auto" leaves the choice to the file, and then takes local where its models are;
+    never hosted, which has to be asked for. Local is the first of LOCAL_PROFILES that is complete.
+    `flags` are (flag, dotted key, value), for messages and for what they set. Raises ConfigError.
     """
     upper: list[Layer] = []
     place = "--backend"
-    if file is not None:
-        layer = read_layer(file)
+    if layer := _file_layer(backend, file):
         upper.append(layer)
         if backend == "auto" and "backend" in layer.table:
-            backend, place = str(layer.table["backend"]), f"{file}: backend"
+            backend, place = str(layer.table["backend"]), layer.place("backend")
     if backend not in BACKENDS:
         raise ConfigError(
             f"{place}: {backend!r} is unknown; it is one of: {', '.join(BACKENDS)}.", BACKEND_MEND
         )
+    upper += environment_layers(os.environ, set(Config.model_fields) - {"backend"})
     for flag, key, value in flags:
         section, _, name = key.partition(".")
         upper.append(Layer(flag, {section: {name: value}}))
@@ -153,84 +169,77 @@ def load_config(
     ready = [name for name in candidates if _is_ready(name, upper)]
     if backend == "auto":
         backend = "local" if ready else "starter"
+        place = "what is installed"
     profile = ready[0] if ready else backend
-    return _build(_profile(profile), [*upper, Layer("--backend", {"backend": backend})])
+    return _build(_profile(profile), [*upper, Layer(place, {"backend": backend})])
+
+
+def _file_layer(backend: str, file: Path | None) -> Layer | None:
+    """The user's file. What one of their own says of the stages is meant for the backend that it
+    names, so with another `--backend` that is left out."""
+    if file is not None:
+        return read_layer(file)
+    own = paths.config_file()
+    if not own.is_file():
+        return None
+    layer = read_layer(own)
+    if backend != "auto" and layer.table.get("backend", backend) != backend:
+        return layer.without(STAGES)
+    return layer
 
 
 def _is_ready(profile: str, upper: list[Layer]) -> bool:
     """Whether all that a profile needs is here, with what lies on it where that goes together."""
     try:
-        config = _build(_profile(profile), upper)
+        config = _build(_profile(profile), upper).config
     except ConfigError:
-        config = _build(_profile(profile), ())
+        config = _build(_profile(profile), ()).config
     return not (missing_models(config) or missing_libraries(config))
-
-
-def read_layer(file: Path) -> Layer:
-    """The tables of a TOML file. Raises ConfigError for a file that is missing or no TOML."""
-    try:
-        table = tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"There is no configuration file {file}.", f"Profiles are in {paths.configs_dir()}."
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is no text in UTF-8.", "Save it as UTF-8 text.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(*_syntax(file, str(error))) from error
-    persona = table.get("persona")
-    if isinstance(persona, dict) and isinstance(persona.get("file"), str):
-        persona["file"] = str(file.parent / persona["file"])
-    return Layer(str(file), table)
-
-
-def _syntax(file: Path, message: str) -> tuple[str, str]:
-    """`message` ends in "(at line 3, column 7)" or "(at end of document)"."""
-    what, _, where = message.rpartition(" (at ")
-    where = where.removesuffix(")")
-    line = f":{where.split(',')[0].removeprefix('line ')}" if where.startswith("line") else ""
-    return f"{file}{line}: this is no TOML: {what}.", 'A line is `key = value`; text is in "…".'
 
 
 def _profile(backend: str) -> Layer:
     return read_layer(paths.configs_dir() / f"{backend}.toml")
 
 
-def _build(profile: Layer, upper: Iterable[Layer]) -> Config:
-    merged: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for layer in (profile, *upper):
-        for name, value in layer.table.items():
-            _put(merged, origins, layer.name, (name, value))
+def _build(profile: Layer, upper: Iterable[Layer]) -> Loaded:
+    layers = (profile, *upper)
+    merged, origins = merge(layers)
     try:
         config = Config.model_validate(merged)
     except ValidationError as error:
         raise explain(error, Config, origins) from None
-    return config.model_copy(
-        update={
-            name: _with_model_paths(getattr(config, name))
-            for name in ("recognizer", "chat", "synthesizer")
-        }
-    )
+    found: dict[str, Any] = {name: _with_model_paths(getattr(config, name)) for name in STAGES}
+    notes = tuple(note for layer in layers for note in layer.notes)
+    return Loaded(config.model_copy(update=found), origins, notes)
+
+
+def merge(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The layers laid upon each other, unchecked, and the place that set each dotted key."""
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        for name, value in layer.table.items():
+            _put(merged, origins, layer, (name, value))
+    return merged, origins
 
 
 def _put(
-    merged: dict[str, Any], origins: dict[str, str], layer: str, item: tuple[str, Any]
+    merged: dict[str, Any], origins: dict[str, str], layer: Layer, item: tuple[str, Any]
 ) -> None:
     """Lay one section or top-level key over what is there. Another provider starts afresh."""
     name, value = item
     below = merged.get(name)
     if isinstance(value, Mapping) and isinstance(below, dict):
         if value.get("provider", below.get("provider")) != below.get("provider"):
+            for key in below:
+                origins.pop(f"{name}.{key}", None)
             below = {}
         merged[name] = below | dict(value)
     else:
         merged[name] = dict(value) if isinstance(value, Mapping) else value
-    origins[name] = layer
+    origins[name] = layer.place(name)
     if isinstance(value, Mapping):
-        origins.update({f"{name}.{key}": layer for key in value})
+        origins.update({f"{name}.{key}": layer.place(f"{name}.{key}") for key in value})
 
 
 def _with_model_paths(section: BaseModel) -> BaseModel:

@@ -19,7 +19,18 @@ def explain(
 
     `origins` says for each dotted key which file or flag set it.
     """
-    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    return explain_all(error, root, origins)[0]
+
+
+def explain_all(
+    error: ValidationError, root: type[BaseModel], origins: Mapping[str, str]
+) -> list[ConfigError]:
+    """Everything that is wrong, misspelt keys first; as `explain`."""
+    found = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    return [_explained(each, root, origins) for each in found]
+
+
+def _explained(first: Any, root: type[BaseModel], origins: Mapping[str, str]) -> ConfigError:
     key, model = _follow(root, first["loc"])
     dotted = ".".join(key)
     place = origins.get(dotted) or origins.get(key[0], "the configuration")

@@ -49,6 +49,11 @@ def model_path(path: Path) -> Path:
     return models_dir() / path
 
 
+def config_file() -> Path:
+    """The user's own configuration, by the XDG rules; it may not exist."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
+
+
 def data_dir() -> Path:
     """This user's data of this program, by the XDG rules; it may not exist yet."""
     return _xdg("XDG_DATA_HOME", ".local/share")

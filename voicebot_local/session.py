@@ -53,7 +53,7 @@ from voicebot_local.reading_ahead import ReadingAhead
 from voicebot_local.recognizing import Recognizing
 from voicebot_local.scoring import Scoring, TurnDetector
 from voicebot_local.speaking import Speaking, Voice
-from voicebot_local.turns.conversation import Conversation
+from voicebot_local.turns.conversation import Conversation, PastTurn
 from voicebot_local.turns.machine import State, TurnMachine
 from voicebot_local.turns.settings import TurnSettings
 from voicebot_local.turns.stable import StableText
@@ -104,6 +104,7 @@ class SessionSettings:
 
     `turns`: end after that many; 0 is no limit. `clock`: where recordings stand for a microphone,
     what holds and releases them. `turn_detector`: what judges the user's pauses, if anything.
+    `past`: the conversation that is taken up again.
     """
 
     turn: TurnSettings
@@ -113,6 +114,7 @@ class SessionSettings:
     apology: str = APOLOGY
     clock: Clock | None = None
     turn_detector: TurnDetector | None = None
+    past: tuple[PastTurn, ...] = ()
 
 
 @dataclass(slots=True)
@@ -161,7 +163,7 @@ class Session:
         self._chat = ReadingAhead(providers.chat)
         voice = Voice(providers.synthesizer, card.playout, card.rate, settings.turn.draft_s)
         self._speaking = Speaking(self._chat, voice, self.observe, self._pace)
-        self._conversation = Conversation(settings.system_prompt)
+        self._conversation = Conversation(settings.system_prompt, settings.past)
         self._pending: deque[Observation] = deque()
         self._turns: dict[int, _Turn] = {}
         self._tasks = anyio.create_task_group()

@@ -37,11 +37,14 @@ from voicebot_local.gpu.queue import TENANT_OF
 from voicebot_local.gpu.supervisor import shared_device
 from voicebot_local.gpu.swaps import remember
 from voicebot_local.gpu.watch import INTERVAL_S, watch
+from voicebot_local.history.keeping import Keeping, Target
+from voicebot_local.history.store import database_path
 from voicebot_local.metrics import TurnReport, TurnReports
 from voicebot_local.offline import forbid_network
 from voicebot_local.providers.registry import EngineOptions, choice, open_providers
 from voicebot_local.session import BlockSink, Session, SessionSettings
 from voicebot_local.stopping import Stop, stopping
+from voicebot_local.turns.conversation import PastTurn
 from voicebot_local.typing_in import TypedTurns
 from voicebot_local.usage import Usage
 
@@ -52,7 +55,8 @@ logger = logging.getLogger(__name__)
 class Options:
     """What the command line asks for besides the configuration.
 
-    `typed`: where turns are typed. `notices`: what the user should know first.
+    `typed`: where turns are typed. `notices`: what the user should know first. `resumed`: the kept
+    conversation that is taken up again, and goes on being kept; `past`: its turns.
     """
 
     recordings: tuple[Path, ...] = ()
@@ -63,6 +67,8 @@ class Options:
     typed: TextIO | None = None
     debug: bool = False
     notices: tuple[str, ...] = ()
+    resumed: int | None = None
+    past: tuple[PastTurn, ...] = ()
 
 
 class Screen(Protocol):
@@ -108,6 +114,12 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
         log.add_reader(TurnReports(screen.turn))
         if events is not None:
             log.add_reader(events)
+        if config.session.save or options.resumed is not None:
+            recording = options.record or card.record
+            target = Target(database_path(), options.resumed, config.backend, recording)
+            keeping = Keeping(target, screen.say)
+            files.callback(lambda: screen.say(keeping.summary()))
+            log.add_reader(files.enter_context(keeping))
         log.append(MemoryPlanned(plan.device, plan.free, plan.reserve, plan.needed))
         fitting = (f"To fit in the GPU's memory: {plan.changes}.",) if plan.changes else ()
         watching = unwatched() if plan.device == "GPU" else ""
@@ -191,6 +203,7 @@ async def _converse(
         config.session.turns,
         clock=card.clock,
         turn_detector=detector,
+        past=options.past,
     )
     with anyio.CancelScope() as scope:
         stop.cancels(scope)

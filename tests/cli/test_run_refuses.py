@@ -110,7 +110,7 @@ def test_a_misspelt_key(run: Run, tmp_path: Path) -> None:
     file.write_text("[turn]\nend_silense_s = 1\n")
     code, said = run("run", "--config", file)
     assert code == 2
-    assert f"{file}: turn.end_silense_s is no key" in said[0]
+    assert f"{file}:2: turn.end_silense_s is no key" in said[0]
     assert said[1] == "Did you mean turn.end_silence_s?"
 
 

@@ -150,7 +150,7 @@ def test_a_missing_library_is_told_with_the_command_that_installs_it(
             "recognizer.model is no key",
             "It is a key of nemo and assemblyai; pocketsphinx has: provider, language_model",
         ),
-        ("[session]\nzzz = 1\n", "session.zzz is no key", "Allowed here: turns, offline."),
+        ("[session]\nzzz = 1\n", "session.zzz is no key", "Allowed here: turns, offline, save."),
         ('[synthesizer]\nvoise = "x"\n', "synthesizer.voise is no key", "synthesizer.voice?"),
         ('[turn]\nend_silence_s = "long"\n', "'long'; it should be a valid number", "Silence"),
         ("[turn]\nend_silence_s = 99\n", "99; it should be less than or equal to 10", "Silence"),

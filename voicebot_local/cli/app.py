@@ -30,11 +30,13 @@ def _command(group: str, name: str, help_: str, path: str = "") -> Listed:
 
 COMMANDS = (
     _command(TALK, "run", "Hold a spoken conversation, until Ctrl-C."),
+    _command(TALK, "history", "List, show, export and delete conversations you kept."),
     _command(STAGES, "say", "Say a text."),
     _command(STAGES, "transcribe", "Write down what is said in a recording."),
     _command(STAGES, "chat", "Chat in writing."),
     _command(SETUP, "devices", "List microphones and loudspeakers, and test them."),
     _command(SETUP, "models", "Download, check and remove models.", f"{_CLI}.models:app"),
+    _command(SETUP, "config", "Show, check and begin your configuration."),
     _command(SETUP, "plan", "Say what the models need and whether they fit."),
     _command(MEASURE, "bench", "Measure how fast and how well the assistant answers."),
     _command(MEASURE, "compare", "Say which of two stacks is faster, and by how much."),

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from voicebot_local.cli.history import kept_conversation
 from voicebot_local.cli.options import device, voice_path
 from voicebot_local.cli.screen import screen
-from voicebot_local.config import STARTER_NOTICE, load_config
+from voicebot_local.config import STARTER_NOTICE, load
+from voicebot_local.history.store import database_path, past_turns
 from voicebot_local.start import Options, hold_conversation
 
 
@@ -67,6 +69,20 @@ def run(
     voice: Annotated[
         str | None, typer.Option(help="The synthesizer's voice, or a recording of one (XTTS).")
     ] = None,
+    save: Annotated[
+        bool | None,
+        typer.Option(
+            "--save/--no-save", help="Keep the conversation; see `voicebot-local history`."
+        ),
+    ] = None,
+    continue_: Annotated[
+        str | None,
+        typer.Option(
+            "--continue",
+            metavar="[ID]",
+            help="Take up a kept conversation again, the last one where no number is given.",
+        ),
+    ] = None,
     turns: Annotated[
         int | None, typer.Option(min=0, help="End after so many turns; 0: no limit.")
     ] = None,
@@ -89,8 +105,12 @@ def run(
         ("--voice", "synthesizer.voice", voice_path(voice)),
         ("--turns", "session.turns", turns),
         ("--offline", "session.offline", offline),
+        ("--save", "session.save", save),
     ]
-    settings = load_config(backend, config, [flag for flag in chosen if flag[2] is not None])
+    loaded = load(backend, config, [flag for flag in chosen if flag[2] is not None])
+    settings = loaded.config
+    starter = (STARTER_NOTICE,) if (backend, settings.backend) == ("auto", "starter") else ()
+    resumed = None if continue_ is None else kept_conversation(continue_)
     options = Options(
         recordings=tuple(input_ or ()),
         output=output,
@@ -99,7 +119,9 @@ def run(
         pace=pace,
         typed=sys.stdin if text else None,
         debug=debug,
-        notices=(STARTER_NOTICE,) if (backend, settings.backend) == ("auto", "starter") else (),
+        resumed=resumed,
+        past=() if resumed is None else past_turns(database_path(), resumed),
+        notices=(*loaded.notes, *starter),
     )
     hold_conversation(settings, options, screen(as_json=json, typed=text, debug=debug))
 

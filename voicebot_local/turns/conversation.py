@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from voicebot_local.providers.base import Message
 
 KEPT_TURNS = 200
 """Turns that are kept at the most; a chat model's window is smaller, and it trims further."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """A turn of an earlier session: what the user said, and what was heard of the reply."""
+
+    user: str
+    heard: str
+    interrupted: bool
+
+
 class Conversation:
     """The messages of one conversation; an interrupted reply is kept as far as it was heard."""
 
-    def __init__(self, system_prompt: str) -> None:
+    def __init__(self, system_prompt: str, past: Iterable[PastTurn] = ()) -> None:
+        """`past`: the turns of a conversation that is taken up again, in order."""
         self._system = [Message("system", system_prompt)] if system_prompt else []
         self._turns: list[list[Message]] = []
+        for turn in past:
+            self.remember(turn.user, turn.heard, interrupted=turn.interrupted)
 
     def with_user(self, text: str) -> list[Message]:
         """All messages, and `text` as the user's next one."""

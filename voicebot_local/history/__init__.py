@@ -1,0 +1,1 @@
+"""Conversations that the user wants kept, in a database of their own."""
