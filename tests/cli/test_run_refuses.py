@@ -174,7 +174,7 @@ def test_an_error_of_the_program_itself_asks_for_a_report(
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("impossible")
 
-    monkeypatch.setattr(sys.modules["voicebot_local.cli.run"], "load_config", fails)
+    monkeypatch.setattr(sys.modules["voicebot_local.cli.run"], "load", fails)
     code, said = run("run")
     assert code == 1
     assert "RuntimeError: impossible" in said[0]
