@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -174,7 +175,7 @@ def test_an_error_of_the_program_itself_asks_for_a_report(
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("impossible")
 
-    monkeypatch.setattr(sys.modules["voicebot_local.cli.run"], "load", fails)
+    monkeypatch.setattr(importlib.import_module("voicebot_local.cli.run"), "load", fails)
     code, said = run("run")
     assert code == 1
     assert "RuntimeError: impossible" in said[0]
