@@ -133,9 +133,9 @@ def _debug_option() -> Parameter:
 
 
 def _with_last(args: Sequence[str]) -> Iterator[str]:
-    for word, following in zip(args, [*args[1:], ""], strict=True):
+    for at, word in enumerate(args, 1):
         yield word
-        if word == "--continue" and not following.isdecimal():
+        if word == "--continue" and not "".join(args[at : at + 1]).isdecimal():
             yield LAST
 
 
