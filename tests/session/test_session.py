@@ -213,6 +213,7 @@ def test_thirty_minutes_of_continuous_speech() -> None:
         ScriptRecognizer([f"part {n}" for n in range(31)]), ScriptChat(["I see."])
     )
     entries = converse(card, providers)
+    snapshot.check(entries, "thirty_minutes")
     parts = [e.event for e in entries if isinstance(e.event, SpeechStarted)]
     assert [part.part for part in parts] == list(range(31))
     (record,) = records(entries)
