@@ -26,13 +26,15 @@ class Card:
     """A sound card, and what the choice of it brings along.
 
     `clock` is what paces recordings; `record` is where such a session should be written unless the
-    user names another file; `notices` say what the user should know.
+    user names another file; `notices` say what the user should know. `echoes`: the microphone may
+    hear the loudspeaker.
     """
 
     card: SoundCard
     clock: Clock | None = None
     record: Path | None = None
     notices: tuple[str, ...] = ()
+    echoes: bool = False
 
 
 def choose_card(
@@ -55,7 +57,10 @@ def choose_card(
     missing = "" if _named(audio) else _missing(capture=not typed)
     if not missing:
         return Card(
-            DeviceCard(_wanted(audio.input_device), _wanted(audio.output_device), capture=not typed)
+            DeviceCard(
+                _wanted(audio.input_device), _wanted(audio.output_device), capture=not typed
+            ),
+            echoes=not typed,
         )
     if typed:
         notice = f"{missing} Replies are shown, and can be written with --output FILE."

@@ -78,6 +78,16 @@ class AudioConfig(Section):
     )
 
 
+class EchoConfig(Section):
+    """`[echo]`: what is done where the microphone hears the loudspeaker."""
+
+    cancel: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description='Take the assistant\'s own voice out of what is heard: "auto" where there is a '
+        'microphone beside a loudspeaker, "off" with a headset, "on" with recordings as well.',
+    )
+
+
 class PersonaConfig(Section):
     """`[persona]`: who the assistant is."""
 
@@ -117,6 +127,7 @@ class Config(Section):
     synthesizer: SynthesizerConfig
     turn: TurnSettings = TurnSettings()
     audio: AudioConfig = AudioConfig()
+    echo: EchoConfig = EchoConfig()
     persona: PersonaConfig = PersonaConfig()
     session: SessionConfig = SessionConfig()
     gpu: BrokerSettings = BrokerSettings()

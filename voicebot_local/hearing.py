@@ -12,6 +12,7 @@ import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from voicebot_local.audio import vad
+from voicebot_local.audio.far_end import FarEnd
 from voicebot_local.audio.preroll import Preroll
 from voicebot_local.audio.resample import Resampler
 from voicebot_local.events import VoiceActivity
@@ -40,13 +41,15 @@ class Detector(Protocol):
 class Hearing:
     """Resamples the microphone to 16 kHz, detects voice, and feeds the part that is being heard.
 
-    Positions count the 16 kHz samples since the start of the session. A part's audio is handed on
-    window by window, so that consecutive parts neither repeat nor miss a sample.
+    With a `far_end`, the loudspeaker's sound is taken out first. Positions count the 16 kHz samples
+    since the start of the session. A part's audio is handed on window by window, so that
+    consecutive parts neither repeat nor miss a sample.
     """
 
-    def __init__(self, card_rate: int, detector: Detector) -> None:
+    def __init__(self, card_rate: int, detector: Detector, far_end: FarEnd | None = None) -> None:
         self._resampler = Resampler(card_rate, RECOGNIZER_RATE)
         self._detector = detector
+        self._far_end = far_end
         self._ring = Preroll(KEEP_S * RECOGNIZER_RATE)
         self._waiting: list[Samples] = []
         self._pushed = 0
@@ -63,18 +66,23 @@ class Hearing:
         """Windows of the present part that its recognizer has not taken yet."""
         return self._part.statistics().current_buffer_used if self._part else 0
 
-    def push(self, heard: Samples) -> Iterator[VoiceActivity]:
-        """Take a block from the card; yields one observation for each complete window.
+    def push(self, heard: Samples, played: Samples) -> Iterator[VoiceActivity]:
+        """Take a block from the card, and what it played meanwhile; yields one observation for each
+        complete window.
 
         Raises anyio.WouldBlock when the recognizer is `QUEUE_BLOCKS` windows behind.
         """
         self._waiting.append(heard)
         self._pushed += len(heard)
+        if self._far_end is not None:
+            self._far_end.play(played)
         # Until a window can be complete nobody asks, and one large block costs less than three.
         if self._pushed < self._resampler.needed(self.position + vad.WINDOW):
             return
         samples = self._resampler.push(np.concatenate(self._waiting))
         self._waiting.clear()
+        if self._far_end is not None:
+            samples = self._far_end.cancel(samples)
         self._ring.push(samples)
         for end, probability in self._detector.push(samples):
             if self._part is not None:

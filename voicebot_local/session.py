@@ -11,6 +11,8 @@ import anyio
 import numpy as np
 
 from voicebot_local.audio.card import Block, CardNotice, SoundCard
+from voicebot_local.audio.echo import EchoCanceller
+from voicebot_local.audio.far_end import FarEnd
 from voicebot_local.audio.level import LevelMeter
 from voicebot_local.audio.resample import at_rate
 from voicebot_local.audio.vad import VoiceActivity
@@ -105,6 +107,7 @@ class SessionSettings:
     `turns`: end after that many; 0 is no limit. `clock`: where recordings stand for a microphone,
     what holds and releases them. `turn_detector`: what judges the user's pauses, if anything.
     `past`: the conversation that is taken up again.
+    `echo`: the microphone hears the loudspeaker.
     """
 
     turn: TurnSettings
@@ -115,6 +118,7 @@ class SessionSettings:
     clock: Clock | None = None
     turn_detector: TurnDetector | None = None
     past: tuple[PastTurn, ...] = ()
+    echo: bool = False
 
 
 @dataclass(slots=True)
@@ -149,7 +153,8 @@ class Session:
         self._settings = settings
         self._sinks = list(sinks)
         self._machine = TurnMachine(settings.turn, settings.turns)
-        self._hearing = Hearing(card.rate, detector or VoiceActivity())
+        far_end = FarEnd(card.rate, EchoCanceller()) if settings.echo else None
+        self._hearing = Hearing(card.rate, detector or VoiceActivity(), far_end)
         self._scoring = None
         if settings.turn_detector is not None:
             every_s = settings.turn.score_every_s
@@ -218,18 +223,19 @@ class Session:
         self._record(block)
         if block.lost:
             self.observe(AudioLost(block.position - block.lost, block.lost))
-            self._hear(np.zeros(block.lost, np.float32))
+            silence = np.zeros(block.lost, np.float32)
+            self._hear(silence, silence)
         # What this block played is a fact before what it heard can decide anything.
         self._speaking.on_block(block)
-        self._hear(block.heard)
+        self._hear(block.heard, block.played.samples)
         if block.end_of_input:
             self.end_input()
         self._pace()
 
-    def _hear(self, samples: Samples) -> None:
-        self._level.push(samples)
+    def _hear(self, heard: Samples, played: Samples) -> None:
+        self._level.push(heard)
         try:
-            for voice in self._hearing.push(samples):
+            for voice in self._hearing.push(heard, played):
                 self.observe(voice)
                 if self._scoring is not None:
                     self._scoring.push(self._machine.silence_s, voice.position, self._tasks)

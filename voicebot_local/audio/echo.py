@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from voicebot_local.audio.adaptive_filter import BLOCK, AdaptiveFilter
+from voicebot_local.errors import DeviceError
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
 
 FRAME = 160
@@ -58,8 +59,8 @@ class EchoCanceller:
 
     @property
     def awake(self) -> bool:
-        """True while there is something to cancel."""
-        return self._awake
+        """True while the echo of what was played may be heard."""
+        return self._frames < self._runs_to
 
     def push(self, heard: Samples, played: Samples) -> Samples:
         """Take what was heard and what was played at the same time; give what is complete."""
@@ -107,17 +108,25 @@ class Suppressor:
     """
 
     def __init__(self) -> None:
-        from livekit import rtc
+        """Raises DeviceError where the library cannot be loaded."""
+        try:
+            from livekit import rtc
 
+            self._module: Any = rtc.AudioProcessingModule(echo_cancellation=True)
+        except ImportError as error:
+            raise DeviceError(
+                f"The echo canceller cannot be loaded: {error}.",
+                "Wear a headset and say --headset, or install the `livekit` package.",
+            ) from error
         self._frame_of = rtc.AudioFrame
-        self._module: Any = rtc.AudioProcessingModule(echo_cancellation=True)
 
     def push(self, heard: Samples, played: Samples) -> Samples:
         """Take `FRAME` samples of each, give as many, `SUPPRESSOR_DELAY` late."""
         self._module.process_reverse_stream(self._frame(played))
         frame = self._frame(heard)
         self._module.process_stream(frame)
-        return np.frombuffer(frame.data, np.int16) / np.float32(32768)
+        cleaned: Samples = np.frombuffer(frame.data, np.int16).astype(np.float32)
+        return cleaned / np.float32(32768)
 
     def _frame(self, samples: Samples) -> Any:
         numbers = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)

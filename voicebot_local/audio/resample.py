@@ -84,6 +84,19 @@ class Resampler:
             return steps[0]
         return np.concatenate(steps) if steps else np.zeros(0, np.float32)
 
+    def skip(self, count: int) -> int:
+        """Take `count` samples of silence where silence is all that is held back, and compute
+        nothing; returns how many samples of silence they complete."""
+        self._pushed += count
+        if not self._half:
+            end = self._pushed
+        else:
+            end = max(self._given, -((self._half - self._pushed) * self._up // self._down))
+            self._first = end * self._down // self._up - (self._half - 1)
+            self._recent = np.zeros(self._pushed - self._first, np.float32)
+        completed, self._given = end - self._given, end
+        return completed
+
     def finish(self) -> Samples:
         """The end of the sound: give what was held back.
 

@@ -74,7 +74,8 @@ class _OtherClock:
 
     def __init__(self, delay: float, drift_ppm: float) -> None:
         self._step = 1 + drift_ppm * 1e-6
-        self._at = -delay
+        self._delay = delay
+        self._given = 0
         self._past: Samples = np.zeros(TAPS, np.float32)
         self._past_from = -TAPS
         """Position of the first sample of `_past`."""
@@ -82,15 +83,16 @@ class _OtherClock:
     def push(self, samples: Samples) -> Samples:
         self._past = np.concatenate((self._past, samples))
         newest = self._past_from + len(self._past) - TAPS // 2
-        # A loudspeaker that has played faster than it was fed waits; the delay never ends below 0.
-        at = np.minimum(self._at + self._step * np.arange(len(samples)), newest - 1)
-        self._at = float(at[-1]) + self._step if len(at) else self._at
+        at = self._step * (self._given + np.arange(len(samples))) - self._delay
+        self._given += len(samples)
+        # A loudspeaker that is fed too slowly waits; the delay never ends below 0.
+        at = np.minimum(at, newest - 1)
         whole = np.floor(at).astype(np.int64)
         phase = ((at - whole) * PHASES).astype(np.int64)
         rows = whole[:, None] + np.arange(1 - TAPS // 2, TAPS // 2 + 1) - self._past_from
         known = np.where(rows >= 0, self._past[np.maximum(rows, 0)], 0)
         out = np.einsum("ij,ij->i", known, _between_samples()[phase])
-        keep = int(np.floor(self._at)) - TAPS
+        keep = int(self._step * self._given - self._delay) - 2 * TAPS
         if keep > self._past_from:
             self._past = self._past[keep - self._past_from :]
             self._past_from = keep

@@ -62,6 +62,10 @@ def run(
     output_device: Annotated[
         str | None, typer.Option(metavar="NAME|NUMBER", help="The loudspeaker.")
     ] = None,
+    headset: Annotated[
+        bool,
+        typer.Option("--headset", help="You wear one: the microphone does not hear the reply."),
+    ] = False,
     persona: Annotated[
         str | None,
         typer.Option(metavar="FILE|TEXT", help="Who the assistant is, in a file or in words."),
@@ -101,6 +105,7 @@ def run(
     chosen: list[tuple[str, str, Any]] = [
         ("--input-device", "audio.input_device", device(input_device)),
         ("--output-device", "audio.output_device", device(output_device)),
+        ("--headset", "echo.cancel", "off" if headset else None),
         ("--persona", *persona_flag(persona)),
         ("--voice", "synthesizer.voice", voice_path(voice)),
         ("--turns", "session.turns", turns),
