@@ -18,6 +18,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -100,18 +101,27 @@ def _no_steps(kind: str) -> Iterator[None]:  # noqa: ARG001
 
 
 class _Written(list[Any]):
-    """What the chat server sees, as JSON lines in a file."""
+    """A list whose elements are also written to a file, as the JSON that `told` makes of them."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, told: Callable[[Any], dict[str, Any]]) -> None:
         super().__init__()
         self._file = file
-        file.write_text("")
+        self._told = told
 
-    def append(self, seen: Any) -> None:
-        path, body = seen
-        if body:
+    def append(self, element: Any) -> None:
+        super().append(element)
+        if line := self._told(element):
             with self._file.open("a") as lines:
-                lines.write(json.dumps({"path": path, **body}) + "\n")
+                lines.write(json.dumps(line) + "\n")
+
+
+def _request(seen: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    path, body = seen
+    return {"path": path, **body} if body else {}
+
+
+def _served(stage: str, took_s: float) -> dict[str, Any]:
+    return {"stage": stage, "ms": round(took_s * 1000, 1)}
 
 
 def options() -> argparse.Namespace:
@@ -130,6 +140,7 @@ def options() -> argparse.Namespace:
     add("--voice", choices=["elevenlabs", "cartesia"], default="elevenlabs")
     add("--config", type=Path, default=ROOT / ".cache" / "fake-cloud.toml", help="written anew")
     add("--requests", type=Path, help="write each chat request to this file, a JSON line each")
+    add("--served", type=Path, help="write to this file how late each first answer really was")
     return parser.parse_args()
 
 
@@ -139,16 +150,21 @@ async def serve(chosen: argparse.Namespace) -> None:
     sentences = tuple(chosen.sentence or SENTENCES)
     ears = starter_ears() if chosen.hear == "starter" else lambda: listed(sentences)
     voice = ElevenLabsServer if chosen.voice == "elevenlabs" else CartesiaServer
+    heard = Script(first_s=chosen.asr_ms / 1000)
     thoughts = Script(first_s=chosen.llm_ms / 1000, pace_s=chosen.token_ms / 1000)
+    said = Script(first_s=chosen.tts_ms / 1000)
     if chosen.requests is not None:
-        thoughts.seen = _Written(chosen.requests)
+        chosen.requests.write_text("")
+        thoughts.seen = _Written(chosen.requests, _request)
+    if chosen.served is not None:
+        chosen.served.write_text("")
+        for stage, script in (("asr", heard), ("llm", thoughts), ("tts", said)):
+            script.took_s = _Written(chosen.served, partial(_served, stage))
     async with AsyncExitStack() as servers:
         enter = servers.enter_async_context
-        hearing = await enter(
-            AssemblyAIServer(Script(first_s=chosen.asr_ms / 1000), ears).running()
-        )
+        hearing = await enter(AssemblyAIServer(heard, ears).running())
         thinking = await enter(OpenAIServer(thoughts, answers(chosen.reply)).running())
-        speaking = await enter(voice(Script(first_s=chosen.tts_ms / 1000), spoken).running())
+        speaking = await enter(voice(said, spoken).running())
         chosen.config.parent.mkdir(parents=True, exist_ok=True)
         chosen.config.write_text(
             "# Written by scripts/fake_cloud.py: SIMULATED services on this machine.\n"

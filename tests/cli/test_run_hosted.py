@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from scripts.fake_cloud import ASR_MS, LLM_MS, TTS_MS
 from tests.servers.script import KEY
 
 ROOT = Path(__file__).parents[2]
 SPEECH = ROOT / "tests" / "data" / "nemo" / "joke.wav"
+PUBLISHED_MS = (ASR_MS, LLM_MS, TTS_MS)
 PERSONA = "You are a test."
 
 pytest.importorskip("openai")
@@ -107,6 +111,38 @@ def test_three_turns_and_a_barge_in(tmp_path: Path, recordings: tuple[Path, Path
     for stage in ("recognizer", "chat", "synthesizer"):
         assert {1, 2, 3} <= {entry["turn"] for entry in used if entry["stage"] == stage}
     assert all(entry["cost_usd"] > 0 for entry in used)
+
+
+def test_bench_reports_the_latencies_that_the_services_had(tmp_path: Path) -> None:
+    """Those are their published medians, and later by what this machine is busy with: so what the
+    bench says is held against what each service noted when it answered."""
+    turns, served, found = tmp_path / "turns", tmp_path / "served.jsonl", tmp_path / "found.json"
+    turns.mkdir()
+    shutil.copy(SPEECH, turns)
+    with cloud(tmp_path, "--reply", "Yes.", "--served", str(served)) as config:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "voicebot_local.cli", "bench", turns, "--config", config),
+                *("--repeat", "7", "--no-barge-in", "--json", found),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=True,
+        )
+    (summary,) = json.loads(found.read_text())["summaries"]
+    reported = [summary["stages"][name] for name in ("asr_final", "llm_first_token")]
+    reported.append(summary["stages"]["tts_first_audio"])
+    assert [figure["count"] for figure in reported] == [7, 7, 7]
+
+    answers = [json.loads(line) for line in served.read_text().splitlines()]
+    took = [
+        [answer["ms"] for answer in answers if answer["stage"] == stage]
+        for stage in ("asr", "llm", "tts")
+    ]
+    medians = [statistics.median(each) for each in took]
+    assert all(ms >= at_least for ms, at_least in zip(medians, PUBLISHED_MS, strict=True))
+    assert sum(figure["p50"] for figure in reported) == pytest.approx(sum(medians), rel=0.05)
 
 
 def test_local_and_hosted_stages_mix(tmp_path: Path) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from http import HTTPStatus
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.server import Request, Response, ServerConnection
 
 from tests.servers.script import KEY, Script
+from tests.servers.sockets import SocketServer
 
 RATE = 16_000
 Hears = Callable[[np.ndarray, bool], str]
@@ -28,33 +26,18 @@ def a_word_each_half_second(audio: np.ndarray, ended: bool) -> str:
     return " ".join(f"word{number}" for number in loud)
 
 
-class AssemblyAIServer:
+class AssemblyAIServer(SocketServer):
     """`ears`: makes what understands the audio (16-bit samples) of one session."""
 
     def __init__(
         self, script: Script, ears: Callable[[], Hears] = lambda: a_word_each_half_second
     ) -> None:
-        self.script = script
+        super().__init__(script)
         self.ears = ears
         self.limit_s: float | None = None
         """Audio may be so much ahead of real time; None does not look."""
 
-    @asynccontextmanager
-    async def running(self, port: int = 0) -> AsyncIterator[str]:
-        """Serve on loopback; gives the base URL."""
-        async with serve(
-            self._session, "127.0.0.1", port, compression=None, process_request=self._admit
-        ) as server:
-            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
-        script = self.script
-        script.connections += 1
-        if (fault := script.fault("handshake")) is not None:
-            response = socket.respond(HTTPStatus(fault.code), fault.text)
-            for name, value in fault.headers.items():
-                response.headers[name] = value
-            return response
+    def refuse(self, socket: ServerConnection, request: Request) -> Response | None:
         query = parse_qs(urlsplit(request.path).query)
         assert request.path.startswith("/v3/ws?")
         assert query["speech_model"]
@@ -62,23 +45,17 @@ class AssemblyAIServer:
         assert query["sample_rate"] == [str(RATE)]
         return None
 
-    async def _session(self, socket: ServerConnection) -> None:
+    async def talk(self, socket: ServerConnection) -> None:
         script = self.script
-        script.open_now += 1
-        try:
-            assert socket.request is not None
-            if script.needs_key and socket.request.headers.get("Authorization") != KEY:
-                await socket.close(1008, "Unauthorized Connection: Missing Authorization header")
-                return
-            if await script.misbehave(script.fault("connect"), socket):
-                await socket.send(
-                    json.dumps({"type": "Begin", "id": "session-1", "expires_at": 1_900_000_000})
-                )
-                await _Session(self, socket).run()
-        except ConnectionClosed:
-            pass
-        finally:
-            script.open_now -= 1
+        assert socket.request is not None
+        if script.needs_key and socket.request.headers.get("Authorization") != KEY:
+            await socket.close(1008, "Unauthorized Connection: Missing Authorization header")
+            return
+        if await script.misbehave(script.fault("connect"), socket):
+            await socket.send(
+                json.dumps({"type": "Begin", "id": "session-1", "expires_at": 1_900_000_000})
+            )
+            await _Session(self, socket).run()
 
 
 class _Session:
@@ -139,10 +116,9 @@ class _Session:
         return True
 
     async def _end_turn(self) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        asked_at = asyncio.get_running_loop().time()
         text = await asyncio.to_thread(self._hears, self._audio[self._start :], True)
-        await asyncio.sleep(began + self._server.script.first_s - loop.time())
+        await self._server.script.until_first(asked_at)
         await self._socket.send(self._turn(text, ended=True))
         if text:
             await self._socket.send(self._turn(text.capitalize() + ".", ended=True, formatted=True))

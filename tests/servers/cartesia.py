@@ -5,47 +5,30 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.server import Request, Response, ServerConnection
 
 from tests.servers.script import KEY, Script, Spoken, tone
+from tests.servers.sockets import SocketServer
 
 
-class CartesiaServer:
+class CartesiaServer(SocketServer):
     """A context speaks what it is given, in order."""
 
     def __init__(self, script: Script, spoken: Spoken = tone) -> None:
-        self.script = script
+        super().__init__(script)
         self.spoken = spoken
 
-    @asynccontextmanager
-    async def running(self, port: int = 0) -> AsyncIterator[str]:
-        """Serve on loopback; gives the base URL."""
-        async with serve(
-            self._session, "127.0.0.1", port, compression=None, process_request=self._admit
-        ) as server:
-            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
-        self.script.connections += 1
-        if (fault := self.script.fault("handshake")) is not None:
-            response = socket.respond(HTTPStatus(fault.code), fault.text)
-            for name, value in fault.headers.items():
-                response.headers[name] = value
-            return response
+    def refuse(self, socket: ServerConnection, request: Request) -> Response | None:
         if self.script.needs_key and request.headers.get("X-API-Key") != KEY:
             return socket.respond(HTTPStatus.UNAUTHORIZED, "no such key")
         assert request.path == "/tts/websocket"
         assert request.headers["Cartesia-Version"]
         return None
 
-    async def _session(self, socket: ServerConnection) -> None:
-        self.script.open_now += 1
+    async def talk(self, socket: ServerConnection) -> None:
         contexts: dict[str, tuple[asyncio.Queue[dict[str, Any]], asyncio.Task[None]]] = {}
         try:
             if not await self.script.misbehave(self.script.fault("connect"), socket):
@@ -61,11 +44,9 @@ class CartesiaServer:
                 if name not in contexts:
                     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
                     contexts[name] = (queue, asyncio.create_task(self._speak(socket, name, queue)))
-                contexts[name][0].put_nowait(message)
-        except ConnectionClosed:
-            pass
+                asked_at = asyncio.get_running_loop().time()
+                contexts[name][0].put_nowait(message | {"asked_at": asked_at})
         finally:
-            self.script.open_now -= 1
             for _, task in contexts.values():
                 task.cancel()
             await asyncio.gather(*(task for _, task in contexts.values()), return_exceptions=True)
@@ -85,12 +66,12 @@ class CartesiaServer:
             text = request["transcript"]
             rate = request["output_format"]["sample_rate"]
             if text.strip():
+                audio = await asyncio.to_thread(self.spoken, text, rate)
                 if first:
-                    await asyncio.sleep(script.first_s)
+                    await script.until_first(request["asked_at"])
                 first = False
                 if not await script.misbehave(script.fault("answer"), socket):
                     continue
-                audio = self.spoken(text, rate)
                 length_s = len(audio) / 2 / rate
                 words = text.split()
                 step = length_s / len(words)

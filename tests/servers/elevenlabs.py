@@ -5,57 +5,37 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import Request, Response, ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.servers.script import KEY, Script, Spoken, tone
+from tests.servers.sockets import SocketServer
 
 MOST_CONTEXTS = 5
+_Asked = tuple[str, float]
+"""A text, and when it came."""
 
 
-class ElevenLabsServer:
+class ElevenLabsServer(SocketServer):
     """Every flushed text becomes audio with the times of its characters, in pieces."""
 
     def __init__(self, script: Script, spoken: Spoken = tone) -> None:
-        self.script = script
+        super().__init__(script)
         self.spoken = spoken
 
-    @asynccontextmanager
-    async def running(self, port: int = 0) -> AsyncIterator[str]:
-        """Serve on loopback; gives the base URL."""
-        async with serve(
-            self._session, "127.0.0.1", port, compression=None, process_request=self._admit
-        ) as server:
-            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
-        script = self.script
-        script.connections += 1
-        if (fault := script.fault("handshake")) is not None:
-            response = socket.respond(HTTPStatus(fault.code), fault.text)
-            for name, value in fault.headers.items():
-                response.headers[name] = value
-            return response
-        if script.needs_key and request.headers.get("xi-api-key") != KEY:
+    def refuse(self, socket: ServerConnection, request: Request) -> Response | None:
+        if self.script.needs_key and request.headers.get("xi-api-key") != KEY:
             return socket.respond(HTTPStatus.UNAUTHORIZED, "no such key")
         assert urlsplit(request.path).path.endswith("/multi-stream-input")
         return None
 
-    async def _session(self, socket: ServerConnection) -> None:
-        self.script.open_now += 1
-        try:
-            if await self.script.misbehave(self.script.fault("connect"), socket):
-                await _Session(self, socket).run()
-        except ConnectionClosed:
-            pass
-        finally:
-            self.script.open_now -= 1
+    async def talk(self, socket: ServerConnection) -> None:
+        if await self.script.misbehave(self.script.fault("connect"), socket):
+            await _Session(self, socket).run()
 
 
 class _Session:
@@ -65,7 +45,7 @@ class _Session:
         self._rate = int(query["output_format"][0].removeprefix("pcm_"))
         self._server = server
         self._socket = socket
-        self._contexts: dict[str, asyncio.Queue[str | None]] = {}
+        self._contexts: dict[str, asyncio.Queue[_Asked | None]] = {}
 
     async def run(self) -> None:
         tasks: set[asyncio.Task[None]] = set()
@@ -95,31 +75,32 @@ class _Session:
             tasks.add(asyncio.create_task(self._speak(name, self._contexts[name])))
         if (message.get("text") or "").strip():
             assert message["flush"]
-            self._contexts[name].put_nowait(message["text"])
+            self._contexts[name].put_nowait((message["text"], asyncio.get_running_loop().time()))
         if message.get("close_context"):
             self._contexts[name].put_nowait(None)
         return True
 
-    async def _speak(self, name: str, texts: asyncio.Queue[str | None]) -> None:
+    async def _speak(self, name: str, texts: asyncio.Queue[_Asked | None]) -> None:
         script = self._server.script
         first = True
         try:
-            while (text := await texts.get()) is not None:
+            while (asked := await texts.get()) is not None:
+                text, asked_at = asked
+                audio = await asyncio.to_thread(self._server.spoken, text, self._rate)
                 if first:
-                    await asyncio.sleep(script.first_s)
+                    await script.until_first(asked_at)
                 first = False
                 if await script.misbehave(script.fault("answer"), self._socket):
-                    await self._say(name, text)
+                    await self._say(name, text, audio)
             await self._socket.send(json.dumps({"isFinal": True, "contextId": name}))
         except ConnectionClosed:
             pass
         finally:
             del self._contexts[name]
 
-    async def _say(self, name: str, text: str) -> None:
+    async def _say(self, name: str, text: str, audio: bytes) -> None:
         """In two pieces, cut where a word may be."""
         script = self._server.script
-        audio = self._server.spoken(text, self._rate)
         each = len(audio) // 2 / len(text)
         middle = max(1, len(text) // 2)
         for number, (begin, end) in enumerate(((0, middle), (middle, len(text)))):

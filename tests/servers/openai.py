@@ -111,13 +111,14 @@ class OpenAIServer:
         return True
 
     async def _stream(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        asked_at = asyncio.get_running_loop().time()
         writer.write(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
         )
         await writer.drain()
         try:
-            await asyncio.sleep(self.script.first_s)
+            await self.script.until_first(asked_at)
             await self._pieces(body, writer)
         except (ConnectionError, asyncio.CancelledError):
             self.replies_cut += 1
