@@ -11,18 +11,29 @@ from voicebot_local.bench.results import Results
 from voicebot_local.bench.summary import Comparison, Summary
 
 STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff;
+:root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fff; --soft: #5c5c5c; --line: #ccc;
+        --mark: #3b6fb6; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8e8; --paper: #16181b; --soft: #a8a8a8; --line: #444; --mark: #7fa8e0; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
        max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.verdict { font-size: 1.1rem; border-left: 4px solid #3b6fb6; padding: .3rem 0 .3rem 1rem; }
+.verdict { font-size: 1.1rem; border-left: 4px solid var(--mark); padding: .3rem 0 .3rem 1rem; }
 .scroll { overflow-x: auto; }
+.scroll:focus-visible { outline: 2px solid var(--mark); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem 1rem .2rem 0; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-tr.group th { padding-top: .9rem; border-bottom: 1px solid #ccc; }
-img { max-width: 100%; height: auto; }
-footer, .note { color: #666; font-size: .85rem; }
+th, td { padding: .2rem 1rem .2rem 0; text-align: right; font-weight: normal; }
+td { white-space: nowrap; }
+thead th { font-weight: bold; white-space: nowrap; }
+tbody th { text-align: left; }
+th.group { font-weight: bold; padding-top: .9rem; border-bottom: 1px solid var(--line); }
+img { width: 100%; max-width: 53rem; height: auto; background: #fff; border-radius: 4px; }
+footer, .note { color: var(--soft); font-size: .85rem; }
+@media print {
+  :root { --ink: #000; --paper: #fff; --soft: #444; --line: #999; --mark: #3b6fb6; }
+  body { max-width: none; margin: 0; font-size: 10pt; }
+  .scroll { overflow: visible; }
+  h2 { break-after: avoid; } img, tr, li { break-inside: avoid; } }
 """
 
 
@@ -39,10 +50,11 @@ def page(
         for stack in results.stacks
         if wording.is_here(stack)
     ]
-    parts += ["<h2>How long until it answers</h2>", _image(latencies_svg(results), "Latencies")]
     parts += [
+        "<h2>How long until it answers</h2>",
+        _image(latencies_svg(results), wording.latencies_in_words(summaries)),
         "<h2>Where the time of the median turn goes</h2>",
-        _image(waterfall_svg(results), "Stages of the median turn"),
+        _image(waterfall_svg(results), wording.stages_in_words(results)),
     ]
     parts += [f"<p>{escape(wording.where_time_goes(one))}</p>" for one in comparisons]
     parts += ["<h2>All figures</h2>", _table(summaries)]
@@ -56,7 +68,7 @@ def page(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n{body}\n</body>\n</html>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -67,16 +79,20 @@ def _image(svg: str, what: str) -> str:
 
 
 def _table(summaries: list[Summary]) -> str:
-    head = "".join(f"<th>{escape(summary.stack)}</th>" for summary in summaries)
-    rows = [f"<tr><th></th>{head}</tr>"]
+    head = "".join(f'<th scope="col">{escape(summary.stack)}</th>' for summary in summaries)
+    parts = [f"<thead><tr><td></td>{head}</tr></thead>"]
+    span = len(summaries) + 1
     for group in wording.groups(summaries):
-        span = len(summaries) + 1
-        rows.append(f'<tr class="group"><th colspan="{span}">{escape(group.name)}</th></tr>')
+        name = escape(group.name)
+        rows = [f'<tr><th class="group" colspan="{span}" scope="rowgroup">{name}</th></tr>']
         for line in group.lines:
             if set(line.cells) != {wording.NOTHING}:
                 cells = "".join(f"<td>{escape(cell)}</td>" for cell in line.cells)
-                rows.append(f"<tr><td>{escape(line.name)}</td>{cells}</tr>")
-    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
+                rows.append(f'<tr><th scope="row">{escape(line.name)}</th>{cells}</tr>')
+        parts.append(f"<tbody>{''.join(rows)}</tbody>")
+    # What scrolls can be reached by the keyboard, and says what it is.
+    frame = '<div class="scroll" tabindex="0" role="region" aria-label="All figures">'
+    return f"{frame}<table>{''.join(parts)}</table></div>"
 
 
 def _footer(results: Results) -> str:

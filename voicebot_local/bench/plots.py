@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 COLOURS = ("#3b6fb6", "#d1812c", "#4f9a57", "#a8484b", "#7c62a8", "#7a7a7a")
 """One for each stack, and for each stage; apart for the colour-blind too."""
+INK = ("white", "black", "black", "white", "white", "black")
+"""What can be read on each of them: a contrast of 4.5 or more."""
 
 
 def latencies_svg(results: Results) -> str:
@@ -69,7 +71,8 @@ def waterfall_svg(results: Results) -> str:
             ms = turn.stages_ms[stage] or 0.0
             axes.barh(row, ms, left=left, height=0.5, color=COLOURS[number % len(COLOURS)])
             if ms > 0.045 * (turn.voice_to_voice_ms or 1):
-                axes.text(left + ms / 2, row, f"{ms:.0f}", ha="center", va="center", color="white")
+                ink = INK[number % len(COLOURS)]
+                axes.text(left + ms / 2, row, f"{ms:.0f}", ha="center", va="center", color=ink)
             left += ms
         total = turn.voice_to_voice_ms or 0.0
         axes.plot([total, total], [row - 0.36, row + 0.36], color="black", linewidth=1.2)

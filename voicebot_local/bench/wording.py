@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from voicebot_local.bench.figures import Figure, Ratio
 from voicebot_local.bench.results import Results, StackInfo
-from voicebot_local.bench.summary import Comparison, Summary
+from voicebot_local.bench.summary import Comparison, Summary, median_turn
 from voicebot_local.metrics import STAGES
 
 NOTHING = "–"
@@ -137,6 +137,28 @@ def verdict(one: Comparison) -> str:
         f"{faster} answers faster than {slower}, by {abs(one.difference_ms):.0f} ms at the "
         f"median: {numbers}, {one.second} over {one.first}."
     )
+
+
+def latencies_in_words(summaries: list[Summary]) -> str:
+    """What the picture of the latencies shows, for those who do not see it."""
+    told = [
+        f"{s.stack} half of its turns within {s.voice_to_voice.p50:.0f} ms, 95 % within "
+        f"{s.voice_to_voice.p95:.0f} ms"
+        for s in summaries
+        if s.voice_to_voice
+    ]
+    return f"Share of turns that are answered within a time: {'; '.join(told) or 'none is'}."
+
+
+def stages_in_words(results: Results) -> str:
+    """What the picture of the median turns shows, for those who do not see it."""
+    told = []
+    for stack in results.stacks:
+        turn = median_turn(results.turns_of(stack.name))
+        if turn is not None:
+            stages = [f"{STAGE_NAMES[stage]} {turn.stages_ms[stage]:.0f} ms" for stage in STAGES]
+            told.append(f"{stack.name}: {', '.join(stages)}")
+    return f"Stages of the median turn. {'; '.join(told) or 'No turn has all its stages'}."
 
 
 def where_time_goes(one: Comparison) -> str:
