@@ -262,10 +262,14 @@ def _paths(section: BaseModel) -> list[tuple[str, Path]]:
     return [(name, value) for name, value in section if isinstance(value, Path)]
 
 
+def model_files(config: Config, stages: Collection[Stage] = STAGES) -> list[Path]:
+    """The model files and directories that `config` names for `stages`."""
+    return [path for section in _sections(config, stages) for _, path in _paths(section)]
+
+
 def missing_models(config: Config, stages: Collection[Stage] = STAGES) -> list[Path]:
-    """The model files and directories that `config` names for `stages` and that are not there."""
-    found = [path for section in _sections(config, stages) for _, path in _paths(section)]
-    return [path for path in found if not path.exists()]
+    """Those of them that are not there."""
+    return [path for path in model_files(config, stages) if not path.exists()]
 
 
 def _sections(config: Config, stages: Collection[Stage]) -> list[ProviderConfig]:
@@ -296,8 +300,7 @@ def require_stack(config: Config, stages: Collection[Stage] = STAGES) -> None:
     if missing := missing_models(config, stages):
         names = ", ".join(str(path) for path in missing)
         raise ModelError(f"A model is missing: {names}.", _how_to_get(missing, config.backend))
-    needed = [path for section in _sections(config, stages) for _, path in _paths(section)]
-    require_whole(needed, paths.models_dir(), read_manifest())
+    require_whole(model_files(config, stages), paths.models_dir(), read_manifest())
 
 
 def _how_to_get(missing: list[Path], backend: Backend) -> str:

@@ -35,6 +35,7 @@ COMMANDS = (
     _command(STAGES, "transcribe", "Write down what is said in a recording."),
     _command(STAGES, "chat", "Chat in writing."),
     _command(SETUP, "devices", "List microphones and loudspeakers, and test them."),
+    _command(SETUP, "doctor", "Find out what is wrong with this machine, and mend it."),
     _command(SETUP, "models", "Download, check and remove models.", f"{_CLI}.models:app"),
     _command(SETUP, "config", "Show, check and begin your configuration."),
     _command(SETUP, "plan", "Say what the models need and whether they fit."),
