@@ -42,6 +42,8 @@ class SmartTurn:
                 f"{path} is no Smart Turn v3 model: it takes {first.name} {first.shape}.", MEND
             )
         self._input = first.name
+        # The first score takes longer than the others.
+        self.probability(np.zeros(0, np.float32))
 
     async def score(self, samples: Samples) -> float:
         """See `TurnDetector`. Computes in a thread; cancelling waits until that has ended. Raises
