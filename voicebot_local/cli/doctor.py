@@ -27,7 +27,7 @@ from voicebot_local.stages.one import until_stopped
 MARKS = {"green": ("ok", "bold green"), "yellow": ("!", "bold yellow"), "red": ("NO", "bold red")}
 EXAMPLES = """
 Examples:
-  voicebot-local doctor                       the configuration that run would take
+  voicebot-local doctor                           what run would take
   voicebot-local doctor --backend local --no-sound
   voicebot-local doctor --backend hosted --online
 """
