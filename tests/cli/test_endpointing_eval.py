@@ -81,3 +81,18 @@ def test_what_cannot_be_done_is_told(run: Run, labelled: Path, tmp_path: Path) -
     code, _, err = run(labelled, "--json", tmp_path / "none" / "x.json")
     assert code == 2
     assert "directory does not exist" in err
+
+
+def test_words_from_the_recognizer(run: Run, labelled: Path, tmp_path: Path) -> None:
+    """The labels say other words than the sound does; the recognizer hears the sound."""
+    for name in ("command", "question"):
+        label = json.loads((labelled / f"{name}.json").read_text())
+        label["words"] = [{"text": "and", "start": 0.0, "end": label["end"]}]
+        (tmp_path / f"{name}.json").write_text(json.dumps(label))
+        (tmp_path / f"{name}.wav").write_bytes((labelled / f"{name}.wav").read_bytes())
+    slow = json.loads(run(tmp_path, "--backend", "starter", "--json", "-")[1])
+    code, out, _ = run(tmp_path, "--backend", "starter", "--recognize", "--json", "-")
+    assert code == 0
+    quick = json.loads(out)
+    assert slow["settings"]["as configured"]["latency_s"] > 1.5
+    assert quick["settings"]["as configured"]["latency_s"] < 0.7

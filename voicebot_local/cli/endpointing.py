@@ -11,14 +11,17 @@ from rich.console import Console
 
 from voicebot_local import paths
 from voicebot_local.audio.smart_turn import SmartTurn
+from voicebot_local.bench.alternate import OnProgress
 from voicebot_local.bench.plots import require_pictures
-from voicebot_local.bench.turns.labels import read_turns
+from voicebot_local.bench.turns.labels import LabelledTurn, read_turns
 from voicebot_local.bench.turns.plot import draw
 from voicebot_local.bench.turns.report import as_json, budget_table, evaluate, settings_table
-from voicebot_local.cli.options import Backend, ConfigFile
+from voicebot_local.bench.turns.understood import understood
+from voicebot_local.cli.options import Backend, ConfigFile, tell
 from voicebot_local.cli.progress import showing
-from voicebot_local.config import load_config
+from voicebot_local.config import Config, load_config
 from voicebot_local.errors import InputError
+from voicebot_local.stages.one import open_stage, prepared, until_stopped
 
 STDOUT = Path("-")
 
@@ -29,6 +32,10 @@ def endpointing_eval(
     ],
     backend: Backend = "auto",
     config: ConfigFile = None,
+    recognize: Annotated[
+        bool,
+        typer.Option("--recognize", help="Take the words from the recognizer, not the labels."),
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE|-", help="Write everything as JSON.")
     ] = None,
@@ -48,11 +55,14 @@ def endpointing_eval(
             raise InputError(f"{path} cannot be written: its directory does not exist.")
     if plot is not None:
         require_pictures()
-    settings = load_config(backend, config).turn
+    configured = load_config(backend, config)
+    settings = configured.turn
     turns = read_turns(directory)
     model = paths.model_path(settings.smart_turn)
     judge = SmartTurn(model) if model.exists() else None
     with showing(console) as progress:
+        if recognize:
+            turns = _recognized(configured, turns, progress)
         evaluation = evaluate(turns, settings, judge, progress)
     console.print(budget_table(evaluation))
     console.print(settings_table(evaluation))
@@ -66,6 +76,22 @@ def endpointing_eval(
         draw(evaluation, plot)
     if json_file is not None:
         _write(json.dumps(as_json(evaluation), indent=2), json_file)
+
+
+def _recognized(
+    config: Config, turns: list[LabelledTurn], progress: OnProgress
+) -> list[LabelledTurn]:
+    settings = prepared(config, "recognizer")
+    found: list[LabelledTurn] = []
+
+    async def work() -> None:
+        async with open_stage(settings, "recognizer", tell) as recognizer:
+            for number, turn in enumerate(turns):
+                progress(f"Recognizing {turn.path.name}", number, len(turns))
+                found.append(await understood(turn, recognizer))
+
+    until_stopped(work)
+    return found
 
 
 def _write(text: str, file: Path) -> None:

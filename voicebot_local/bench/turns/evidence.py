@@ -49,8 +49,7 @@ def hear(
     `lag_s` after they are over. Where the recording ends before the last silence does, there is
     silence.
     """
-    spans: list[tuple[float, float | None]] = [*turn.pauses, (turn.end_s, None)]
-    for start_s, end_s in spans:
+    for start_s, end_s in turn.silences:
         length_s = None if end_s is None else end_s - start_s
         steps = int(min(JUDGED_S if length_s is None else length_s, JUDGED_S) / STEP_S + 1e-6)
         moments = []

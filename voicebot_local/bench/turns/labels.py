@@ -24,17 +24,27 @@ class LabelledTurn:
     """One turn of a speaker. Times are in seconds from the recording's start.
 
     `pauses`: each silence within the turn, in order; `end_s`: the last speech ends here. `words`:
-    what is said, empty where it is not known.
+    what is said, empty where it is not known. `understood`: what a recognizer makes of all that is
+    said before a moment, as (moment, text) in order; it counts instead of the words.
     """
 
     path: Path
     pauses: tuple[tuple[float, float], ...]
     end_s: float
     words: tuple[Word, ...] = ()
+    understood: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def silences(self) -> tuple[tuple[float, float | None], ...]:
+        """The pauses, and the silence after the turn, which has no end."""
+        return (*self.pauses, (self.end_s, None))
 
     def said_by(self, moment_s: float) -> str:
         """The words that are over at that moment."""
-        return " ".join(word.text for word in self.words if word.end_s <= moment_s + 1e-6)
+        by = moment_s + 1e-6
+        if self.understood:
+            return next((text for at, text in reversed(self.understood) if at <= by), "")
+        return " ".join(word.text for word in self.words if word.end_s <= by)
 
 
 def read_turns(directory: Path) -> list[LabelledTurn]:

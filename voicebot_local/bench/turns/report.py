@@ -75,7 +75,7 @@ def evaluate(
     heard = [silence for turn in lived for silence in turn]
     plain = _judged(detected(heard))
     sources = [(SILENCE, silence_only(plain))]
-    has_words = any(turn.words for turn in turns)
+    has_words = any(turn.words or turn.understood for turn in turns)
     if has_words:
         sources.append((WORDS, sweep(_judged(weighed(without_scores(heard), settings)))))
     if judge is not None:
