@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from tests.soundcard.pulse import missing
 from voicebot_local.offline import forbid_network
 
+_LEFT_OUT = pytest.StashKey[list[str]]()
 ENDING_S = 5.0
 """How long a child may take to end once its test is over."""
 
@@ -27,15 +29,27 @@ forbid_network()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-gpu", action="store_true", help="run the tests that need a GPU, too")
+    parser.addoption(
+        "--run-soundcard", action="store_true", help="run the tests that need PulseAudio, too"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--run-gpu"):
-        return
-    gpu = [item for item in items if item.get_closest_marker("gpu")]
-    if gpu:
-        config.hook.pytest_deselected(items=gpu)
-        items[:] = [item for item in items if item not in gpu]
+    for mark in ("gpu", "soundcard"):
+        chosen = [item for item in items if item.get_closest_marker(mark)]
+        if chosen and not config.getoption(f"--run-{mark}"):
+            config.hook.pytest_deselected(items=chosen)
+            items[:] = [item for item in items if item not in chosen]
+            config.stash.setdefault(_LEFT_OUT, []).append(
+                f"{len(chosen)} {mark} tests were left out; --run-{mark} runs them"
+            )
+        elif chosen and mark == "soundcard" and missing():
+            raise pytest.UsageError(f"--run-soundcard: {missing()}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in terminalreporter.config.stash.get(_LEFT_OUT, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture
