@@ -254,7 +254,9 @@ def _put(
 
 
 def _with_model_paths(section: BaseModel) -> BaseModel:
-    found = {name: paths.model_path(path) for name, path in _paths(section)}
+    found: dict[str, Any] = {name: paths.model_path(path) for name, path in _paths(section)}
+    if isinstance(section, XttsConfig) and (own := paths.own_voice(section.voice)):
+        found["voice"] = str(own)
     return section.model_copy(update=found)
 
 

@@ -59,6 +59,19 @@ def data_dir() -> Path:
     return _xdg("XDG_DATA_HOME", ".local/share")
 
 
+def voices_dir() -> Path:
+    """The user's own voices, a recording each; it may not exist yet."""
+    return data_dir() / "voices"
+
+
+def own_voice(name: str) -> Path | None:
+    """The recording of the user's own voice called `name`, in capitals or not, if there is one."""
+    for recording in sorted(voices_dir().glob("*.wav")):
+        if recording.stem.casefold() == name.casefold():
+            return recording
+    return None
+
+
 def cache_dir() -> Path:
     """What can be computed again; it may not exist yet."""
     return _xdg("XDG_CACHE_HOME", ".cache")

@@ -8,16 +8,17 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-NEEDED = ("pulseaudio", "pactl", "pacat", "parecord")
+NEEDED = ("pulseaudio", "pacat", "parecord")
 READY_S = 10.0
 ALSA = """
 </usr/share/alsa/alsa.conf>
-pcm.testmic {{ type pulse device "mouth.monitor" hint {{ show on description "testmic" }} }}
-pcm.testspeaker {{ type pulse device "ear" hint {{ show on description "testspeaker" }} }}
+pcm.testmic { type pulse device "mouth.monitor" hint { show on description "testmic" } }
+pcm.testspeaker { type pulse device "ear" hint { show on description "testspeaker" } }
 """
+SINK = "module-null-sink sink_name={} rate=48000 norewinds=1"
+"""Without norewinds a monitor hears silence where the sink took back what it had been given."""
 
 
 def missing() -> str:
@@ -26,25 +27,51 @@ def missing() -> str:
     return f"{', '.join(lacking)} not found (Debian: pulseaudio libasound2-plugins)" * bool(lacking)
 
 
-@dataclass
 class Pulse:
     """The server. What is played into the sink `mouth` is what the microphone hears; what the
     loudspeaker is given goes to the sink `ear`."""
 
-    environment: dict[str, str]
-    modules: dict[str, str]
+    def __init__(self, directory: Path) -> None:
+        self._socket = directory / "native"
+        self._log = directory / "server.log"
+        self._server: subprocess.Popen[bytes] | None = None
+        (directory / "asound.conf").write_text(ALSA)
+        self.environment = os.environ | {
+            "HOME": str(directory),
+            "XDG_RUNTIME_DIR": str(directory),
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "ALSA_CONFIG_PATH": str(directory / "asound.conf"),
+        }
 
-    def plug(self, sink: str) -> None:
-        """Plug a device in."""
-        # Without norewinds a monitor hears silence where the sink took back what it had been given.
-        done = self._control(
-            "load-module", "module-null-sink", f"sink_name={sink}", "rate=48000", "norewinds=1"
+    def start(self) -> None:
+        """Start the server with both devices plugged in."""
+        modules = (
+            f"module-native-protocol-unix socket={self._socket} auth-anonymous=1",
+            SINK.format("ear"),
+            SINK.format("mouth"),
         )
-        self.modules[sink] = done.strip()
+        options = ["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+        options += [part for module in modules for part in ("-L", module)]
+        self._socket.unlink(missing_ok=True)
+        with self._log.open("w") as log:
+            self._server = subprocess.Popen(
+                ["pulseaudio", *options],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + READY_S
+        while not self._socket.exists():
+            assert self._server.poll() is None, self._log.read_text()
+            assert time.monotonic() < deadline, "the sound server does not start"
+            time.sleep(0.05)
 
-    def unplug(self, sink: str) -> None:
-        """Pull a device out, whoever uses it."""
-        self._control("unload-module", self.modules.pop(sink))
+    def stop(self) -> None:
+        """Kill the server: its devices are gone, whoever uses them."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait(timeout=30)
+            self._server = None
 
     def speak(self, recording: Path) -> None:
         """Play a recording to the microphone; returns when it is over."""
@@ -65,44 +92,13 @@ class Pulse:
             finally:
                 recorder.terminate()
 
-    def _control(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["pactl", *arguments],
-            env=self.environment,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        ).stdout
-
 
 @contextmanager
 def sound_server(directory: Path) -> Iterator[Pulse]:
-    """A running server with both devices plugged in; it ends with the block."""
-    socket, config = directory / "native", directory / "asound.conf"
-    config.write_text(ALSA.format())
-    environment = os.environ | {
-        "HOME": str(directory),
-        "XDG_RUNTIME_DIR": str(directory),
-        "PULSE_SERVER": f"unix:{socket}",
-        "ALSA_CONFIG_PATH": str(config),
-    }
-    protocol = f"module-native-protocol-unix socket={socket} auth-anonymous=1"
-    options = ("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "-L", protocol)
-    with (directory / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            ["pulseaudio", *options], env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+    """A running server; it ends with the block."""
+    pulse = Pulse(directory)
     try:
-        deadline = time.monotonic() + READY_S
-        while not socket.exists():
-            assert server.poll() is None, (directory / "server.log").read_text()
-            assert time.monotonic() < deadline, "the sound server does not start"
-            time.sleep(0.05)
-        pulse = Pulse(environment, {})
-        pulse.plug("ear")
-        pulse.plug("mouth")
+        pulse.start()
         yield pulse
     finally:
-        server.terminate()
-        server.wait(timeout=30)
+        pulse.stop()

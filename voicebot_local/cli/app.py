@@ -34,6 +34,7 @@ COMMANDS = (
     _command(STAGES, "say", "Say a text."),
     _command(STAGES, "transcribe", "Write down what is said in a recording."),
     _command(STAGES, "chat", "Chat in writing."),
+    _command(STAGES, "voices", "List voices, hear them, and add your own."),
     _command(SETUP, "devices", "List microphones and loudspeakers, and test them."),
     _command(SETUP, "doctor", "Find out what is wrong with this machine, and mend it."),
     _command(SETUP, "models", "Download, check and remove models.", f"{_CLI}.models:app"),

@@ -87,7 +87,7 @@ def path(as_json: AsJson = False) -> None:
         "your configuration": paths.config_file(),
         "profiles": paths.configs_dir(),
         "models": paths.models_dir(),
-        "voices of your own": paths.data_dir() / "voices",
+        "voices of your own": paths.voices_dir(),
         "saved conversations": database_path(),
         "caches": paths.cache_dir(),
     }

@@ -72,7 +72,25 @@ def torch_tensors(path: Path) -> dict[str, TensorEntry]:
         raise Unreadable(str(error)) from error
 
 
+def torch_names(path: Path) -> list[str]:
+    """The names on top of what `torch.save` wrote to `path`. Raises Unreadable."""
+    try:
+        with path.open("rb") as file:
+            content = _content(file)
+    except OSError as error:
+        raise Unreadable(str(error)) from error
+    if not isinstance(content, dict):
+        raise Unreadable("it holds no names")
+    return [str(name) for name in content]
+
+
 def _tensors(file: IO[bytes]) -> dict[str, TensorEntry]:
+    found: dict[str, TensorEntry] = {}
+    _collect(_content(file), found)
+    return found
+
+
+def _content(file: IO[bytes]) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
             (member,) = (
@@ -81,9 +99,7 @@ def _tensors(file: IO[bytes]) -> dict[str, TensorEntry]:
             if member.file_size > _MOST_PICKLE:
                 raise Unreadable(f"its list of tensors has {member.file_size} bytes")
             with archive.open(member) as content:
-                found: dict[str, TensorEntry] = {}
-                _collect(_Unpickler(content).load(), found)
-                return found
+                return _Unpickler(content).load()
     except Unreadable:
         raise
     except Exception as error:  # A damaged pickle raises whatever its bytes happen to mean.
