@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import anyio
+import pytest
 
 from tests.session import snapshot
+from tests.session.listener import Listener, Said, SpokenCard
 from tests.session.scripted import RATE, ScriptCard, ScriptChat, ScriptProviders, ScriptRecognizer
 from tests.session.test_session import SETTINGS, converse, records
 from voicebot_local.errors import ModelError
 from voicebot_local.events import Entry, TurnDetectorFailed, TurnScored
-from voicebot_local.providers.base import Samples
+from voicebot_local.providers.base import Samples, Transcript
 
 
 @dataclass
@@ -102,3 +105,34 @@ def test_a_detector_that_fails_is_told_once_and_silence_decides() -> None:
         TurnDetectorFailed("smart-turn", "Smart Turn failed: no memory.")
     ]
     assert len(detector.heard) == 1
+
+
+class ScoringListener(Listener):
+    """A recognizer with a mind of its own about the end of the turn, like a hosted one."""
+
+    score = 0.5
+
+    @asynccontextmanager
+    async def transcribe(
+        self, audio: AsyncIterable[Samples]
+    ) -> AsyncIterator[AsyncIterator[Transcript]]:
+        async with super().transcribe(audio) as transcripts:
+            yield self._judged(transcripts)
+
+    async def _judged(self, transcripts: AsyncIterator[Transcript]) -> AsyncIterator[Transcript]:
+        async for said in transcripts:
+            yield replace(said, end_of_turn=self.score)
+
+
+@pytest.mark.parametrize(("score", "least_s", "most_s"), [(0.02, 1.2, 2.1), (0.98, 0.3, 0.6)])
+def test_a_recognizers_own_scores_feed_the_same_decision(
+    score: float, least_s: float, most_s: float
+) -> None:
+    card = SpokenCard([Said(0.5, 2.0, "a day at the sea")], 6)
+    ears = ScoringListener(card)
+    ears.score = score
+    entries = converse(card, ScriptProviders(ears, ScriptChat(["Nice."])), SETTINGS)
+    scores = of(entries, TurnScored)
+    assert {s.source for s in scores if isinstance(s, TurnScored)} == {"recognizer"}
+    answered = next(e.at for e in entries if type(e.event).__name__ == "PlayoutStarted")
+    assert least_s < answered - 2.0 < most_s

@@ -65,6 +65,17 @@ def test_partial_words_end_no_turn_before_the_recognizer_may_have_caught_up() ->
     assert end.wait_s > 1
 
 
+def test_words_of_which_the_recognizer_is_unsure_only_lengthen_the_wait() -> None:
+    end = EndOfTurn(SETTINGS)
+    waits = []
+    for confidence in (None, 0.9, 0.1):
+        end.heard("stop", final=True, confidence=confidence)
+        waits.append(end.wait_s)
+    assert waits == pytest.approx([0.3, 0.3, 0.7])
+    end.heard("to the", final=True, confidence=0.1)
+    assert end.wait_s > 1.5
+
+
 def test_scores_move_the_wait_both_ways_around_their_threshold() -> None:
     waits = [after("", score=score).wait_s for score in (0.001, 0.01, 0.1, 0.3, 0.9)]
     assert waits == sorted(waits, reverse=True)

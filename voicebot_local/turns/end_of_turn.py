@@ -34,22 +34,26 @@ class EndOfTurn:
         self._settings = settings
         self._cues = TextCues(settings.language)
         self._pause_s = settings.pause_s
-        self._text = ""
+        self._text, self._cue = "", Cue.UNKNOWN
         self._words = 0.0
         self._final = False
         self._scores: dict[str, float] = {}
 
     def begin(self) -> None:
         """A turn begins: nothing is known of it. What is known of the speaker stays."""
-        self._text, self._words, self._final = "", 0.0, False
+        self._forget_words()
+        self._final = False
         self._scores.clear()
 
-    def heard(self, text: str, final: bool) -> None:
-        """The turn says `text` so far, all of its parts; `final`: all that was said is in it."""
+    def heard(self, text: str, final: bool, confidence: float | None = None) -> None:
+        """The turn says `text` so far, all of its parts; `final`: all that was said is in it.
+        `confidence`: how sure the recognizer is, where it knows (0 to 1)."""
         self._final = final
         if text != self._text:
-            self._text = text
-            self._words = self._of_words(self._cues.read(text))
+            self._text, self._cue = text, self._cues.read(text)
+        self._words = self._of_words(self._cue)
+        if confidence is not None and confidence < self._settings.least_confidence:
+            self._words = min(self._words, 0.0)
 
     def scored(self, source: str, probability: float, position: int) -> None:  # noqa: ARG002
         """`source` gives so much probability that the user is done, from what it heard up to
@@ -70,12 +74,15 @@ class EndOfTurn:
         self._scores.clear()
         self._final = False
         if pause_s >= SHORTEST_PAUSE_S:
-            self._text, self._words = "", 0.0
+            self._forget_words()
             kept = self._settings.pause_memory
             pause_s = min(pause_s, self._settings.most_silence_s)
             average = kept * self._pause_s + (1 - kept) * pause_s
             least, most = self._settings.least_pause_s, self._settings.most_pause_s
             self._pause_s = min(max(average, least), max(most, least))
+
+    def _forget_words(self) -> None:
+        self._text, self._cue, self._words = "", Cue.UNKNOWN, 0.0
 
     @property
     def pause_s(self) -> float:

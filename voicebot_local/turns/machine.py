@@ -302,7 +302,7 @@ class TurnMachine:
         if self.state is State.OVERLAPPING:
             return self._while_overlapping()
         if event.part == self.part:  # Else the newest words are not among them.
-            self._end.heard(turn.text_so_far, final=not turn.waiting)
+            self._end.heard(turn.text_so_far, not turn.waiting, event.confidence)
         return self._on_evidence()
 
     def _is_spoken(self, turn: int, part: int) -> bool:

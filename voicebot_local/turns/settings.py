@@ -98,6 +98,13 @@ class TurnSettings(BaseModel):
         description='How strongly a whole command or answer, "stop" or "yes", ends a turn (usual '
         "pauses less of silence); a complete question counts half. Higher cuts off who says more.",
     )
+    least_confidence: float = Field(
+        0.35,
+        ge=0,
+        le=1,
+        description="Words understood with less confidence end no turn sooner (0 to 1); higher is "
+        "slower with a recognizer that is often unsure. 0 trusts all.",
+    )
     transcript_lag_s: float = Field(
         0.3,
         ge=0,
