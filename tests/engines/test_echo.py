@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voicebot_local.audio.echo import DELAY, TAIL_S, EchoCanceller
-from voicebot_local.bench.room import Echo, Room
+from voicebot_local.bench.echo.room import Echo, Room
 from voicebot_local.providers.base import RECOGNIZER_RATE as RATE
 from voicebot_local.providers.base import Samples
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from voicebot_local.bench.room import SPEED_OF_SOUND, Echo, Room, impulse_response
+from voicebot_local.bench.echo.room import SPEED_OF_SOUND, Echo, Room, impulse_response
 from voicebot_local.providers.base import Samples
 
 RATE = 24_000

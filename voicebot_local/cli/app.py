@@ -48,6 +48,12 @@ COMMANDS = (
         "Measure how well the ends of your turns are found.",
         "voicebot_local.cli.endpointing:endpointing_eval",
     ),
+    _command(
+        MEASURE,
+        "echo-eval",
+        "Measure how well it tells its own voice from yours.",
+        f"{_CLI}.echo:echo_eval",
+    ),
     _command(MEASURE, "trace", "Check what a conversation's log proves about the GPU."),
     _command(MEASURE, "simulate", "Simulate conversations that share one card."),
 )
