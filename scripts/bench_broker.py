@@ -25,12 +25,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from typing import cast
 
+from tests.gpu.broker_process import broker_process
 from voicebot_local.gpu.lease import DeviceLease
 from voicebot_local.gpu.queue import Tenant
 
@@ -59,11 +58,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vb") as directory:
         address = str(Path(directory) / "broker")
         load = os.getloadavg()[0]
-        with _broker(address) as broker:
+        with broker_process(address, 1, 15) as broker:
             results = {"step": _step(address), "hand_over": _hand_over(address)}
             idle = {"alone": _cpu(address, broker, others=0)}
             idle["contended"] = _cpu(address, broker, others=1)
-        with _broker(address) as broker:
+        with broker_process(address, 1, 15) as broker:
             results |= _recovery(address, arguments.kills, arguments.seed)
     print(f"load before it: {load:.1f} on {os.cpu_count()} cores")
     for name, figures in results.items():
@@ -77,21 +76,6 @@ def main() -> None:
     if arguments.json:
         told = results | {"broker_cpu": idle, "load": load, "cores": os.cpu_count()}
         arguments.json.write_text(json.dumps(told, indent=1) + "\n")
-
-
-@contextmanager
-def _broker(address: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "voicebot_local.gpu.broker", address, "1", "15"]
-    Path(address).unlink(missing_ok=True)
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            yield process
-        finally:
-            process.communicate()
 
 
 def _step(address: str, number: int = 50_000) -> dict[str, float]:

@@ -134,7 +134,12 @@ def options() -> argparse.Namespace:
     add("--llm-ms", type=float, default=LLM_MS, help="request to first token")
     add("--tts-ms", type=float, default=TTS_MS, help="first clause to first audio")
     add("--token-ms", type=float, default=15.0, help="between two words of a reply")
-    add("--hear", choices=["list", "starter"], default="list", help="what is understood")
+    add(
+        "--hear",
+        choices=["list", "starter"],
+        default="list",
+        help="what is understood; the starter's recognizer takes its own time",
+    )
     add("--sentence", action="append", help="one of the list; again for the next")
     add("--reply", default=STORY, help='what is answered; "{asked}" is what was asked')
     add("--voice", choices=["elevenlabs", "cartesia"], default="elevenlabs")

@@ -81,7 +81,8 @@ def test_one_engine_alone(one_turn: Path) -> None:
 def test_the_program_alone() -> None:
     found = measure_overhead(turns=2, idle_s=2.0)
     assert found.decision_ms is not None
-    assert found.decision_ms.count == 2
+    assert found.drafted_ms is not None
+    assert found.decision_ms.count == found.drafted_ms.count == 2
     assert set(found.idle_shares) == {"session", "engines and broker"}
     assert found.vad_share > 0
 

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import sleep
 
 import pytest
 
+from tests.gpu.broker_process import broker_process
 from voicebot_local.engines.steps import Interrupted
 from voicebot_local.gpu.lease import BrokerGone, DeviceLease
 
@@ -27,15 +29,8 @@ class RunningBroker:
 
     def __init__(self, directory: str, limit_s: float = 0.2, kill_s: float = 0.5) -> None:
         self.address = str(Path(directory) / "broker")
-        command = [sys.executable, "-m", "voicebot_local.gpu.broker", self.address]
-        self.process = subprocess.Popen(
-            [*command, str(limit_s), str(kill_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
+        self._running = ExitStack()
+        self.process = self._running.enter_context(broker_process(self.address, limit_s, kill_s))
         self.clients: list[RunningClient] = []
 
     def client(self, *arguments: str) -> RunningClient:
@@ -45,7 +40,7 @@ class RunningBroker:
     def close(self) -> None:
         for client in self.clients:
             client.close()
-        self.process.communicate()
+        self._running.close()
 
 
 class RunningClient:

@@ -172,9 +172,16 @@ class _Page(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.tags: list[str] = []
+        self.alternatives: list[str] = []
+        self.headers_without_scope = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        given = dict(attrs)
+        if tag == "img":
+            self.alternatives.append(given.get("alt") or "")
+        if tag == "th" and "scope" not in given:
+            self.headers_without_scope += 1
         self.links += [value or "" for name, value in attrs if name in LINKS]
 
 
@@ -195,6 +202,8 @@ def test_the_page_needs_nothing_but_itself() -> None:
         outside = re.findall(rb'(?:href|src)="(?!#)([^"]*)"|url\((?!#)', svg)
         assert outside == []
     assert "b &lt;i&gt;" in document
+    assert [" ms" in words for words in reader.alternatives] == [True, True]
+    assert reader.headers_without_scope == 0
     assert document == page(results, summarize(results), comparisons(results, None), "a & b")
 
 

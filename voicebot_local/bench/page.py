@@ -27,12 +27,13 @@ td { white-space: nowrap; }
 thead th { font-weight: bold; white-space: nowrap; }
 tbody th { text-align: left; }
 th.group { font-weight: bold; padding-top: .9rem; border-bottom: 1px solid var(--line); }
-img { width: 100%; max-width: 53rem; height: auto; background: #fff; border-radius: 4px; }
+img { width: 100%; min-width: 38rem; max-width: 53rem; height: auto; padding: .5rem;
+      box-sizing: border-box; background: #fff; border-radius: 4px; }
 footer, .note { color: var(--soft); font-size: .85rem; }
 @media print {
   :root { --ink: #000; --paper: #fff; --soft: #444; --line: #999; --mark: #3b6fb6; }
   body { max-width: none; margin: 0; font-size: 10pt; }
-  .scroll { overflow: visible; }
+  .scroll { overflow: visible; } img { min-width: 0; }
   h2 { break-after: avoid; } img, tr, li { break-inside: avoid; } }
 """
 
@@ -52,9 +53,9 @@ def page(
     ]
     parts += [
         "<h2>How long until it answers</h2>",
-        _image(latencies_svg(results), wording.latencies_in_words(summaries)),
+        _image("Latencies", latencies_svg(results), wording.latencies_in_words(summaries)),
         "<h2>Where the time of the median turn goes</h2>",
-        _image(waterfall_svg(results), wording.stages_in_words(results)),
+        _image("Stages", waterfall_svg(results), wording.stages_in_words(results)),
     ]
     parts += [f"<p>{escape(wording.where_time_goes(one))}</p>" for one in comparisons]
     parts += ["<h2>All figures</h2>", _table(summaries)]
@@ -72,10 +73,17 @@ def page(
     )
 
 
-def _image(svg: str, what: str) -> str:
+def _image(name: str, svg: str, what: str) -> str:
     # As data of its own, so that the names inside two pictures cannot meet.
     data = base64.b64encode(svg.encode()).decode("ascii")
-    return f'<p><img alt="{escape(what)}" src="data:image/svg+xml;base64,{data}"></p>'
+    image = f'<img alt="{escape(what)}" src="data:image/svg+xml;base64,{data}">'
+    return _scrolling(name, image)
+
+
+def _scrolling(name: str, content: str) -> str:
+    """What is wider than a narrow window: it can be reached by the keyboard, and says its name."""
+    frame = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
+    return f"{frame}{content}</div>"
 
 
 def _table(summaries: list[Summary]) -> str:
@@ -90,9 +98,7 @@ def _table(summaries: list[Summary]) -> str:
                 cells = "".join(f"<td>{escape(cell)}</td>" for cell in line.cells)
                 rows.append(f'<tr><th scope="row">{escape(line.name)}</th>{cells}</tr>')
         parts.append(f"<tbody>{''.join(rows)}</tbody>")
-    # What scrolls can be reached by the keyboard, and says what it is.
-    frame = '<div class="scroll" tabindex="0" role="region" aria-label="All figures">'
-    return f"{frame}<table>{''.join(parts)}</table></div>"
+    return _scrolling("All figures", f"<table>{''.join(parts)}</table>")
 
 
 def _footer(results: Results) -> str:

@@ -61,8 +61,9 @@ def waterfall_svg(results: Results) -> str:
     figure = _figure(1.0 + 0.75 * len(results.stacks))
     axes = figure.add_subplot()
     names: list[str] = []
-    for row, stack in enumerate(results.stacks):
-        turn = median_turn(results.turns_of(stack.name))
+    turns = [median_turn(results.turns_of(stack.name)) for stack in results.stacks]
+    longest = max((turn.voice_to_voice_ms or 0.0 for turn in turns if turn), default=0.0)
+    for row, (stack, turn) in enumerate(zip(results.stacks, turns, strict=True)):
         names.append(stack.name if turn is None else f"{stack.name}\n{turn.turn}")
         if turn is None:
             continue
@@ -70,7 +71,7 @@ def waterfall_svg(results: Results) -> str:
         for number, stage in enumerate(STAGES):
             ms = turn.stages_ms[stage] or 0.0
             axes.barh(row, ms, left=left, height=0.5, color=COLOURS[number % len(COLOURS)])
-            if ms > 0.045 * (turn.voice_to_voice_ms or 1):
+            if ms > 0.045 * longest:
                 ink = INK[number % len(COLOURS)]
                 axes.text(left + ms / 2, row, f"{ms:.0f}", ha="center", va="center", color=ink)
             left += ms

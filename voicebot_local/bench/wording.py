@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from voicebot_local.bench.figures import Figure, Ratio
 from voicebot_local.bench.results import Results, StackInfo
@@ -194,13 +195,23 @@ def circumstances(results: Results) -> str:
     """Where, when and how it was measured, for under the table."""
     machine = results.machine
     if not machine:
-        return f"{results.source}, recorded {results.when}."
+        return f"{results.source}, recorded {_moment(results.when)}."
     busy = f"; load average {machine['load']} at the end"
+    times = "once" if results.repeat == 1 else f"{results.repeat} times"
+    pace = "in real time" if results.pace == "realtime" else "not in real time"
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}; "
         f"GPU: {machine['gpu']}{busy}. "
-        f"{results.source}, {results.repeat} time(s), {results.pace}, {results.when}."
+        f"{results.source}, played {times}, {pace}, {_moment(results.when)}."
     )
+
+
+def _moment(when: str) -> str:
+    """ "2026-11-20 22:22 UTC" of an ISO time; other texts as they are."""
+    try:
+        return datetime.fromisoformat(when).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return when
 
 
 def _barge_in(summary: Summary) -> str:
