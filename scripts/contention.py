@@ -16,6 +16,9 @@ Measured from outside the engines, the same for both:
 - gaps: silence that a listener would hear inside a reply;
 - text: pieces of text a second of the chat model, which pays for the rest.
 
+Each round ends with the synthesizer alone, the others loaded and idle, so that first audio can be
+told as a multiple of what it takes then: the contention ratio.
+
 Without --config the models are small ones with random weights that are made first, sized so that a
 step takes milliseconds on a processor; `--threads N` makes N cores the device, and each engine uses
 all of them. With --config, the models of a configuration, on whatever device it names.
@@ -83,7 +86,7 @@ class Round:
         return {
             "first audio": median(self.first_audio),
             "real-time factor": median(self.factor),
-            "recognizer": median(self.recognizer) if self.recognizer else float("nan"),
+            "recognizer": median(self.recognizer) if self.recognizer else 0.0,
             "gap": sum(self.gap) / len(self.gap),
             "text": self.pieces / self.took_s,
         }
@@ -97,13 +100,14 @@ class Arm:
         self._broker = broker
         self._speech = speech
 
-    async def round(self, replies: int) -> Round:
-        """Speak so many replies while the others work."""
+    async def round(self, replies: int, *, alone: bool = False) -> Round:
+        """Speak so many replies while the others work, or `alone`."""
         measured = Round()
         began = monotonic()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._write, measured)
-            tasks.start_soon(self._hear, measured)
+            if not alone:
+                tasks.start_soon(self._write, measured)
+                tasks.start_soon(self._hear, measured)
             await anyio.sleep(PAUSE_S)
             for _ in range(replies):
                 await self._speak(measured)
@@ -241,6 +245,8 @@ async def _measure(
             for name in ARMS if number % 2 == 0 else ARMS[::-1]:
                 results[name] = (await arms[name].round(replies)).figures()
                 print(f"round {number + 1:2} {name:9}" + _line(results[name]), flush=True)
+            results["alone"] = (await brokered.round(replies, alone=True)).figures()
+            print(f"round {number + 1:2} {'alone':9}" + _line(results["alone"]), flush=True)
             found.append(results)
     return found
 
@@ -276,6 +282,13 @@ def main() -> None:
             ratios[name] = asdict(ratio)
             print(f"  ratio {ratio.ratio:.2f} ({ratio.low:.2f} to {ratio.high:.2f})", end="")
         print()
+    for arm in ARMS:
+        pairs = [(one["alone"]["first audio"], one[arm]["first audio"]) for one in found]
+        ratio = paired_ratio(pairs)
+        if ratio is not None:
+            ratios[f"first audio, {arm} over alone"] = asdict(ratio)
+            print(f"first audio, {arm} over alone: ", end="")
+            print(f"{ratio.ratio:.2f} ({ratio.low:.2f} to {ratio.high:.2f})")
     if arguments.json:
         told = {"load": load, "cores": os.cpu_count(), "rounds": found, "ratios": ratios}
         arguments.json.write_text(json.dumps(told, indent=1) + "\n")

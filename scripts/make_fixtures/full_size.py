@@ -1,157 +1,158 @@
-"""Writes chat models of real sizes without their weights: a true header, then a hole in the file.
+"""Makes models of the published shapes with random weights: their time and memory, no download.
 
-    python -m scripts.make_fixtures.full_size OUT [--shape llama-3.1-8b]
+    python -m scripts.make_fixtures.full_size OUT [MODEL...] [--sparse]
 
-Such a file has the length of the published one and takes a few megabytes of disk. It loads where
-nothing reads the weights, as in llama.cpp's no-allocation dry run; what it says is nonsense.
+MODEL is one or more of the names below; without any, what a check of a GPU needs: `llama-3.1-8b`,
+`xtts-v2`, `fastconformer-115m` and `fastconformer-0.6b`. A model that is there is left alone. Each
+takes seconds to a minute, the length of its file on the disk (`--sparse`: chat models without their
+weights, for what only looks at the header), and one model's memory at a time.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
-from dataclasses import dataclass
+import contextlib
+import logging
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
-import gguf
-import numpy as np
-
-from scripts.make_fixtures.chat.bpe import train_bpe
-from scripts.make_fixtures.chat.gguf_file import CHAT_TEMPLATE
+from scripts.make_fixtures.full_size_gguf import SHAPES, made_up_word, write_full_size
 from scripts.make_fixtures.tiny_gguf import TEXT
+from voicebot_local.paths import CHECKOUT
 
-Type = gguf.GGMLQuantizationType
-
-
-@dataclass(frozen=True, slots=True)
-class FullShape:
-    """A published model. `tied`: the embedding is the output, too. `qk_norm`: as Qwen3 has."""
-
-    architecture: str
-    dim: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    ffn: int
-    vocab: int
-    tied: bool
-    context: int = 131_072
-    qk_norm: bool = False
-
-
-SHAPES = {
-    "llama-3.1-8b": FullShape("llama", 4096, 32, 32, 8, 128, 14336, 128_256, tied=False),
-    "llama-3.2-3b": FullShape("llama", 3072, 28, 24, 8, 128, 8192, 128_256, tied=True),
-    "llama-3.2-1b": FullShape("llama", 2048, 16, 32, 8, 64, 8192, 128_256, tied=True),
-    "qwen3-4b": FullShape(
-        "qwen3", 2560, 36, 32, 8, 128, 9728, 151_936, tied=True, context=262_144, qk_norm=True
-    ),
+SPEECH = {
+    "xtts-v2": "xtts_v2",
+    "fastconformer-115m": "fastconformer-115m.nemo",
+    "fastconformer-0.6b": "fastconformer-0.6b.nemo",
 }
+NEEDED = ("llama-3.1-8b", *SPEECH)
+RECORDING = CHECKOUT / "tests" / "data" / "nemo" / "hello.wav"
+WRITTEN_SHARE = 0.15
+"""Of the recognizer's frames, 80 ms each."""
+SPEECH_TOKENS = 60
+"""Audio tokens that a random XTTS takes for each text: 2.8 s."""
 
 
-def q4_k_m_tensors(shape: FullShape) -> dict[str, tuple[tuple[int, ...], Any]]:
-    """Every tensor, rows first, and the type that llama.cpp's Q4_K_M gives it."""
-    dim, kv, q = shape.dim, shape.kv_heads * shape.head_dim, shape.heads * shape.head_dim
-    tensors: dict[str, tuple[tuple[int, ...], Any]] = {
-        "token_embd.weight": ((shape.vocab, dim), Type.Q6_K if shape.tied else Type.Q4_K),
-        "output_norm.weight": ((dim,), Type.F32),
-    }
-    if not shape.tied:
-        tensors["output.weight"] = ((shape.vocab, dim), Type.Q6_K)
-    if shape.architecture == "llama":
-        tensors["rope_freqs.weight"] = ((shape.head_dim // 2,), Type.F32)
-    for i in range(shape.layers):
-        fine = Type.Q6_K if _more_bits(i, shape.layers) else Type.Q4_K
-        block: dict[str, tuple[tuple[int, ...], Any]] = {
-            "attn_norm": ((dim,), Type.F32),
-            "attn_q": ((q, dim), Type.Q4_K),
-            "attn_k": ((kv, dim), Type.Q4_K),
-            "attn_v": ((kv, dim), fine),
-            "attn_output": ((dim, q), Type.Q4_K),
-            "ffn_norm": ((dim,), Type.F32),
-            "ffn_gate": ((shape.ffn, dim), Type.Q4_K),
-            "ffn_up": ((shape.ffn, dim), Type.Q4_K),
-            "ffn_down": ((dim, shape.ffn), fine),
-        }
-        if shape.qk_norm:
-            block["attn_q_norm"] = block["attn_k_norm"] = ((shape.head_dim,), Type.F32)
-        tensors |= {f"blk.{i}.{name}.weight": tensor for name, tensor in block.items()}
-    return tensors
+def file_name(model: str) -> str:
+    """What `make` calls the file or directory of a model."""
+    return SPEECH.get(model, f"{model}-q4_k_m.gguf")
 
 
-def _more_bits(layer: int, layers: int) -> bool:
-    """The layers whose values and outputs llama.cpp keeps in more bits."""
-    eighth = layers // 8
-    return layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
+def make(model: str, folder: Path, *, sparse: bool = False) -> Path:
+    """Write one model into `folder`, whole or not at all; returns its file or directory."""
+    out = folder / file_name(model)
+    if out.exists():
+        return out
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as being_made:
+        made = Path(being_made) / out.name
+        if model in SHAPES:
+            write_full_size(made, SHAPES[model], filled=not sparse)
+        elif model == "xtts-v2":
+            _xtts(made)
+        else:
+            _fastconformer(model, made)
+        made.rename(out)
+    return out
 
 
-def write_full_size(path: str | Path, shape: FullShape, *, used_vocab: int = 768) -> None:
-    """Write the model of `shape` in Q4_K_M, a sparse file; all but `used_vocab` tokens are unused.
+def _xtts(directory: Path) -> None:
+    from scripts.make_fixtures.xtts_tiny import TinyShape, make_tiny_xtts
 
-    Takes about a second.
+    shape = TinyShape(
+        width=1024,
+        layers=30,
+        heads=16,
+        codes=1024,
+        most_tokens=602,
+        speech_tokens=SPEECH_TOKENS,
+        text_tokens=6681,
+        published_vocoder=True,
+    )
+    make_tiny_xtts(directory, shape)
+
+
+def _fastconformer(model: str, file: Path) -> None:
+    from voicebot_local.providers.torchaudio_cpu import use_torchaudio_without_cuda
+
+    logging.getLogger("nv_one_logger").setLevel(logging.CRITICAL)
+    use_torchaudio_without_cuda()
+    from nemo.utils import logging as nemo_log
+
+    nemo_log.setLevel(logging.ERROR)
+    from scripts.make_fixtures.asr.model import Size, build, train_tokenizer
+
+    # Shapes: the model cards of the two that the profiles name; see gpu/shapes.toml.
+    large = model == "fastconformer-0.6b"
+    size = Size(
+        width=1024 if large else 512,
+        layers=24 if large else 17,
+        heads=8,
+        channels=256,
+        hidden=640,
+        rows=2 if large else 1,
+        positions=5000,
+    )
+    out = file.resolve()
+    # A .nemo file names the tokenizer's folder as it was given: a relative one.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        words = [made_up_word(number * 17 + 1).strip(",.") for number in range(4000)]
+        train_tokenizer([TEXT, *words], Path("tokenizer"), pieces=1024)
+        model = build("rnnt" if large else "hybrid", Path("tokenizer"), size)
+        _mostly_blank(model)
+        model.save_to(str(out))
+
+
+def _mostly_blank(model: Any) -> None:
+    """Let it write about as much as people say: with fresh weights it writes without a pause.
+
+    Blank is raised until it wins in all but a share of the frames, whatever was written last.
     """
-    writer: Any = gguf.GGUFWriter(str(path), shape.architecture)
-    writer.add_name("the header of a real model without its weights")
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_K_M)
-    writer.add_vocab_size(shape.vocab)
-    writer.add_context_length(shape.context)
-    writer.add_embedding_length(shape.dim)
-    writer.add_block_count(shape.layers)
-    writer.add_feed_forward_length(shape.ffn)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.kv_heads)
-    writer.add_key_length(shape.head_dim)
-    writer.add_value_length(shape.head_dim)
-    writer.add_rope_dimension_count(shape.head_dim)
-    writer.add_rope_freq_base(500_000.0)
-    writer.add_layer_norm_rms_eps(1e-5)
-    tokens, merges = train_bpe([TEXT], used_vocab)
-    tokens += [f"<unused_more_{number}>" for number in range(shape.vocab - len(tokens))]
-    kinds = [
-        gguf.TokenType.UNUSED if token.startswith("<unused") else gguf.TokenType.NORMAL
-        for token in tokens
-    ]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("llama-bpe")
-    writer.add_token_list(tokens)
-    writer.add_token_types(kinds)
-    writer.add_token_merges([f"{a} {b}" for a, b in merges])
-    writer.add_bos_token_id(used_vocab - 5)
-    writer.add_eos_token_id(used_vocab - 1)
-    writer.add_chat_template(CHAT_TEMPLATE)
-    data = 0
-    for name, (rows, kind) in q4_k_m_tensors(shape).items():
-        size = _bytes(rows, kind)
-        packed = rows if kind is Type.F32 else gguf.quant_shape_to_byte_shape(rows, kind)
-        plain = np.float32 if kind is Type.F32 else np.uint8
-        writer.add_tensor_info(name, packed, np.dtype(plain), size, raw_dtype=kind)
-        data += -(-size // 32) * 32
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    writer.close()
-    header = -(-Path(path).stat().st_size // 32) * 32
-    os.truncate(path, header + data)
+    import soundfile
+    import torch
 
-
-def _bytes(rows: tuple[int, ...], kind: Any) -> int:
-    block, size = gguf.GGML_QUANT_SIZES[kind]
-    return math.prod(rows) // block * size
+    speech, _ = soundfile.read(RECORDING, dtype="float32")
+    sound = torch.from_numpy(speech)[None]
+    model.eval()
+    with torch.inference_mode():
+        mel, lengths = model.preprocessor(input_signal=sound, length=torch.tensor([sound.shape[1]]))
+        frames, _ = model.encoder(audio_signal=mel, length=lengths)
+        written = torch.arange(0, model.joint.num_classes_with_blank - 1, 40)[:, None]
+        said, _ = model.decoder.predict(written, None, add_sos=False, batch_size=len(written))
+        scores = model.joint.joint(frames.transpose(1, 2).expand(len(written), -1, -1), said)
+        over = scores[..., :-1].amax(-1) - scores[..., -1]
+    with torch.no_grad():
+        model.joint.joint_net[-1].bias[-1] += over.flatten().quantile(1 - WRITTEN_SHARE)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("out", type=Path, help="the file")
-    parser.add_argument("--shape", choices=sorted(SHAPES), default="llama-3.1-8b")
+    parser.add_argument("out", type=Path, help="the directory")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=", ".join([*SHAPES, *SPEECH]))
+    parser.add_argument("--sparse", action="store_true")
     options = parser.parse_args()
-    write_full_size(options.out, SHAPES[options.shape])
-    taken = options.out.stat().st_blocks * 512
-    print(f"{options.out}: {options.out.stat().st_size} bytes, of which {taken} are on the disk")
+    unknown = set(options.models) - {*SHAPES, *SPEECH}
+    if unknown:
+        parser.error(f"there is no model {', '.join(sorted(unknown))}")
+    if len(options.models) == 1:
+        began = time.monotonic()
+        out = make(options.models[0], options.out, sparse=options.sparse)
+        print(f"{out}: {_size(out) / 1e9:.2f} GB, {time.monotonic() - began:.0f} s", flush=True)
+        return
+    for model in options.models or NEEDED:  # Each in a process, which gives its memory back.
+        command = [sys.executable, "-m", "scripts.make_fixtures.full_size", str(options.out), model]
+        subprocess.run([*command, *["--sparse"] * options.sparse], check=True)
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.iterdir()
+    return sum(file.stat().st_blocks * 512 for file in files)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ class TinyShape:
     most_tokens: int = 600
     speech_tokens: int | None = 30
     seed: int = 0
+    text_tokens: int = 0
+    """Rows of the text embedding; 0: as many as the vocabulary has tokens."""
+    published_vocoder: bool = False
+    """The vocoder and the speaker encoder in the sizes of the published model."""
 
 
 def make_tiny_xtts(directory: str | Path, shape: TinyShape | None = None) -> Path:
@@ -94,7 +98,7 @@ def _build(shape: TinyShape, vocabulary: dict[str, int]) -> tuple[Any, Any]:
         gpt_layers=shape.layers,
         gpt_n_model_channels=shape.width,
         gpt_n_heads=shape.heads,
-        gpt_number_text_tokens=len(vocabulary),
+        gpt_number_text_tokens=shape.text_tokens or len(vocabulary),
         gpt_start_text_token=vocabulary["[START]"],
         gpt_stop_text_token=vocabulary["[STOP]"],
         gpt_num_audio_tokens=shape.codes + 2,
@@ -106,19 +110,20 @@ def _build(shape: TinyShape, vocabulary: dict[str, int]) -> tuple[Any, Any]:
     )
     config = XttsConfig(model_args=args, audio=XttsAudioConfig(), languages=list(LANGUAGES))
     model = Xtts(config)
-    decoder = HifiDecoder(
-        decoder_input_dim=shape.width, upsample_initial_channel_decoder=VOCODER_CHANNELS
-    )
-    decoder.speaker_encoder = ResNetSpeakerEncoder(
-        input_dim=64,
-        proj_dim=512,
-        log_input=True,
-        use_torch_spec=True,
-        audio_config=decoder.speaker_encoder_audio_config,
-        **SPEAKER_ENCODER,
-    )
-    model.hifigan_decoder = decoder
-    _enliven(model)
+    if not shape.published_vocoder:
+        decoder = HifiDecoder(
+            decoder_input_dim=shape.width, upsample_initial_channel_decoder=VOCODER_CHANNELS
+        )
+        decoder.speaker_encoder = ResNetSpeakerEncoder(
+            input_dim=64,
+            proj_dim=512,
+            log_input=True,
+            use_torch_spec=True,
+            audio_config=decoder.speaker_encoder_audio_config,
+            **SPEAKER_ENCODER,
+        )
+        model.hifigan_decoder = decoder
+        _enliven(model)
     _teach_to_stop(model.gpt, shape.speech_tokens)
     return config, model
 

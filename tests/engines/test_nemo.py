@@ -274,7 +274,7 @@ def test_a_missing_model_is_refused(tmp_path):
 def test_models_with_one_decoder(tmp_path, monkeypatch, engine, kind):
     """Random weights: that they load, offer what they have, and stream, is all there is to see."""
     engine()
-    from scripts.make_fixtures.asr.model import build, train_tokenizer
+    from scripts.make_fixtures.asr.model import Size, build, train_tokenizer
     from scripts.make_fixtures.asr.speech import SENTENCES
 
     monkeypatch.chdir(tmp_path)
@@ -282,7 +282,7 @@ def test_models_with_one_decoder(tmp_path, monkeypatch, engine, kind):
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        build(kind, Path("tokenizer"), width=32, layers=2).save_to("random.nemo")
+        build(kind, Path("tokenizer"), Size(width=32, layers=2)).save_to("random.nemo")
     path = tmp_path / "random.nemo"
     mode = NemoEngine(NemoConfig(model=path, device="cpu", threads=1))
     assert mode.info.details["decoder"] == kind

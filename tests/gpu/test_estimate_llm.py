@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.make_fixtures.chat.gguf_file import Shape
-from scripts.make_fixtures.full_size import SHAPES, write_full_size
+from scripts.make_fixtures.full_size_gguf import SHAPES, write_full_size
 from scripts.make_fixtures.tiny_gguf import write_tiny_gguf
 from voicebot_local.gpu.dry_run import dry_run
 from voicebot_local.gpu.estimate_llm import (

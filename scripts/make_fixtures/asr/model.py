@@ -7,6 +7,7 @@ causal convolutions, subsampling by 8) and only narrower and shallower.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,10 +55,23 @@ def train_tokenizer(sentences: Sequence[str], folder: Path, pieces: int = 160) -
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
 
 
-def build(kind: Kind, tokenizer: Path, width: int = 96, layers: int = 4) -> Any:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a model's size follows from: its encoder, and `hidden` and `rows` of the predictor."""
+
+    width: int = 96
+    layers: int = 4
+    heads: int = 4
+    channels: int = 32
+    hidden: int = 64
+    rows: int = 1
+    positions: int = 2000
+
+
+def build(kind: Kind, tokenizer: Path, size: Size = Size()) -> Any:
     """A model with random weights. `tokenizer` goes into its `.nemo` file as it is written here,
     so give it relative to the working directory."""
-    model = _MODELS[kind](cfg=OmegaConf.create(_config(kind, tokenizer, width, layers)))
+    model = _MODELS[kind](cfg=OmegaConf.create(_config(kind, tokenizer, size)))
     model.preprocessor.featurizer.pad_to = 0
     return model
 
@@ -100,7 +114,8 @@ def _output_of(layer: torch.nn.Module, run: Any) -> torch.Tensor:
     return outputs[0]
 
 
-def _config(kind: Kind, tokenizer: Path, width: int, layers: int) -> dict[str, Any]:
+def _config(kind: Kind, tokenizer: Path, size: Size) -> dict[str, Any]:
+    width = size.width
     ctc_decoder = {
         "_target_": f"{_MODULES}.ConvASRDecoder",
         "feat_in": None if kind == "hybrid" else width,
@@ -139,21 +154,21 @@ def _config(kind: Kind, tokenizer: Path, width: int, layers: int) -> dict[str, A
             "_target_": f"{_MODULES}.ConformerEncoder",
             "feat_in": 80,
             "feat_out": -1,
-            "n_layers": layers,
+            "n_layers": size.layers,
             "d_model": width,
             "use_bias": True,
             "subsampling": "dw_striding",
             "subsampling_factor": 8,
-            "subsampling_conv_channels": 32,
+            "subsampling_conv_channels": size.channels,
             "causal_downsampling": True,
             "ff_expansion_factor": 4,
             "self_attention_model": "rel_pos",
-            "n_heads": 4,
+            "n_heads": size.heads,
             "att_context_size": [[70, lookahead] for lookahead in LOOKAHEADS],
             "att_context_style": "chunked_limited",
             "att_context_probs": None,
             "xscaling": False,
-            "pos_emb_max_len": 2000,
+            "pos_emb_max_len": size.positions,
             "conv_kernel_size": 9,
             "conv_norm_type": "layer_norm",
             "conv_context_size": "causal",
@@ -166,7 +181,7 @@ def _config(kind: Kind, tokenizer: Path, width: int, layers: int) -> dict[str, A
     }
     if kind == "ctc":
         return config | {"decoder": ctc_decoder, "decoding": {"strategy": "greedy_batch"}}
-    config |= _transducer(width)
+    config |= _transducer(width, size)
     if kind == "hybrid":
         config["aux_ctc"] = {
             "ctc_loss_weight": 0.3,
@@ -178,15 +193,16 @@ def _config(kind: Kind, tokenizer: Path, width: int, layers: int) -> dict[str, A
     return config
 
 
-def _transducer(width: int) -> dict[str, Any]:
+def _transducer(width: int, size: Size) -> dict[str, Any]:
+    hidden = size.hidden
     return {
-        "model_defaults": {"enc_hidden": width, "pred_hidden": 64, "joint_hidden": 64},
+        "model_defaults": {"enc_hidden": width, "pred_hidden": hidden, "joint_hidden": hidden},
         "decoder": {
             "_target_": f"{_MODULES}.RNNTDecoder",
             "normalization_mode": None,
             "blank_as_pad": True,
             "random_state_sampling": False,
-            "prednet": {"pred_hidden": 64, "pred_rnn_layers": 1, "dropout": 0.0},
+            "prednet": {"pred_hidden": hidden, "pred_rnn_layers": size.rows, "dropout": 0.0},
         },
         "joint": {
             "_target_": f"{_MODULES}.RNNTJoint",
@@ -194,7 +210,7 @@ def _transducer(width: int) -> dict[str, Any]:
             "preserve_memory": False,
             "fuse_loss_wer": False,
             "fused_batch_size": 4,
-            "jointnet": {"joint_hidden": 64, "activation": "relu", "dropout": 0.0},
+            "jointnet": {"joint_hidden": hidden, "activation": "relu", "dropout": 0.0},
         },
         "decoding": {"strategy": "greedy_batch", "greedy": {"max_symbols": 10}},
         "loss": {"loss_name": "default"},

@@ -1,0 +1,198 @@
+"""What is measured, item by item. Each runs in a process of its own and returns its values.
+
+An item is cut into so little that it ends within minutes on a GPU, whatever the card.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scripts.gpu_check.machine import machine
+from scripts.gpu_check.setting import DATA, Setting
+from voicebot_local.paths import CHECKOUT
+
+Values = dict[str, Any]
+Item = Callable[[], Values]
+SPOKEN = ("joke", "timer", "kitchen", "joke")
+WORDS_KEPT = 400
+
+
+def parts(setting: Setting) -> Mapping[str, Mapping[str, Item]]:
+    """Every item by part and name, in the order in which they are done."""
+    return {
+        "environment": {"machine": machine},
+        "models": {name: partial(_model, make) for name, make in setting.models().items()},
+        "tests": {"gpu-marked": partial(_tests, setting)},
+        "asr": {name: partial(_asr, setting, name) for name in setting.recognizers},
+        "llm": {"our engine and llama-cpp-python's": partial(_llm, setting)},
+        "tts": {name: partial(_tts, setting, name) for name in setting.precisions},
+        "memory": {name: partial(_memory, setting, name) for name in setting.precisions},
+        "contention": {"alone, free for all, brokered": partial(_contention, setting)},
+        "conversation": {
+            "resident": partial(_conversation, setting, "never"),
+            "parked by turns": partial(_conversation, setting, "always"),
+        },
+    }
+
+
+class Failed(Exception):
+    """A command did not do what it should; its last words."""
+
+
+def _command(*words: object, text: str | None = None, codes: tuple[int, ...] = (0,)) -> str:
+    """Run a Python module of this checkout; what it prints. Raises Failed."""
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, words)],
+        cwd=CHECKOUT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in codes:
+        raise Failed(
+            f"{words[0]} ended with {done.returncode}: {(done.stderr or done.stdout)[-900:]}"
+        )
+    return done.stdout
+
+
+def _bench(setting: Setting, module: str, *words: object) -> Values:
+    """What a benchmark writes as JSON."""
+    file = setting.work / f"{module.rpartition('.')[2]}.json"
+    said = _command(module, *words, "--json", file)
+    return dict(json.loads(file.read_text())) | {"said": said}
+
+
+def _model(make: Callable[[], Path]) -> Values:
+    out = make()
+    files = [out] if out.is_file() else list(out.iterdir())
+    return {"file": out.name, "gb": sum(file.stat().st_size for file in files) / 1e9}
+
+
+def _tests(setting: Setting) -> Values:
+    """The tests that need a GPU; without one they are only collected."""
+    dry = ["--collect-only"] if setting.tiny else []
+    said = _command("pytest", "-q", "--run-gpu", "-m", "gpu", *dry, codes=(0, 1))
+    last = said.strip().splitlines()[-1]
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+    return {"result": last, "failed": failed, "table": "\n".join(f"- {one}" for one in failed)}
+
+
+def _asr(setting: Setting, name: str) -> Values:
+    words = ["--model", setting.recognizer(name), "--device", setting.device]
+    seconds = 6 if setting.tiny else 60
+    return _bench(
+        setting, "scripts.bench_nemo", *words, "--times", setting.rounds, "--seconds", seconds
+    )
+
+
+def _llm(setting: Setting) -> Values:
+    model = setting.chat
+    if setting.tiny:  # The starter's model ends too soon to be measured.
+        from scripts.make_fixtures.tiny_gguf import write_tiny_gguf
+
+        model = setting.work / "random.gguf"
+        write_tiny_gguf(model)
+    layers, context = (0, 1024) if setting.tiny else (-1, 8192)
+    sizes = ["--gpu-layers", layers, "--context", context]
+    lengths = [20, 60] if setting.tiny else [20, 100, 400, 2000]
+    return _bench(
+        setting,
+        "scripts.bench_llama",
+        *("--model", model, *sizes, "--times", setting.rounds, "--words", *lengths),
+    )
+
+
+def _tts(setting: Setting, precision: str) -> Values:
+    """First audio, tokens a second and vocoder frames, of the package's stream and of ours."""
+    words = ["--model", setting.synthesizer, "--device", setting.device, "--precision", precision]
+    lengths = [12] if setting.tiny else [20, 50, 100, 200]
+    found = _bench(
+        setting, "scripts.bench_xtts", *words, "--times", setting.rounds, "--tokens", *lengths
+    )
+    return found | {"table": found["said"]}
+
+
+def _memory(setting: Setting, precision: str) -> Values:
+    """What was planned for each engine, and what its process took."""
+    config = setting.config(precision=precision)
+    plan = json.loads(
+        _command("voicebot_local.cli", "plan", "--config", config, "--json", codes=(0, 3))
+    )
+    events = setting.work / "memory.jsonl"
+    _command(
+        *(
+            "voicebot_local.cli",
+            "run",
+            "--config",
+            config,
+            "--text",
+            "--events",
+            events,
+            "--turns",
+            1,
+        ),
+        text="Hello.\n",
+    )
+    loads = [line for line in _events(events) if line["type"] == "EngineLoaded"]
+    rows = ["| engine | planned, MiB | taken, MiB | of | loaded in, s |", "|---|---|---|---|---|"]
+    for load in loads:
+        planned, taken = (load[key] / 2**20 for key in ("planned_bytes", "taken_bytes"))
+        cells = f"{planned:.0f} | {taken:.0f} | {load['memory']} | {load['load_s']:.1f}"
+        rows.append(f"| {load['stage']} ({load['name']}) | {cells} |")
+    return {
+        "planned_mib": plan["needed_bytes"] / 2**20,
+        "taken_mib": sum(load["taken_bytes"] for load in loads) / 2**20,
+        "table": "\n".join(rows),
+        "loads": loads,
+    }
+
+
+def _contention(setting: Setting) -> Values:
+    """The chat model writes without a pause while replies are spoken: contention.py."""
+    rounds, replies = (2, 1) if setting.tiny else (4, 4)
+    found = _bench(
+        setting,
+        "scripts.contention",
+        *("--config", setting.config(), "--rounds", rounds, "--replies", replies),
+    )
+    return found | {"table": "```\n" + found["said"].strip() + "\n```"}
+
+
+def _conversation(setting: Setting, parking: str) -> Values:
+    """A whole conversation from recordings in real time, and what its trace proves."""
+    config, events = setting.config(parking), setting.work / f"{parking}.jsonl"
+    names = SPOKEN[:2] if setting.tiny else SPOKEN
+    inputs = [word for name in names for word in ("--input", DATA / "nemo" / f"{name}.wav")]
+    told = _command(
+        "voicebot_local.cli", "run", "--config", config, *inputs, "--events", events, "--json"
+    )
+    turns = [json.loads(line) for line in told.splitlines()]
+    trace = _command("voicebot_local.cli", "trace", events, "--json")
+    report = json.loads(trace)
+    latencies = [turn["voice_to_voice_ms"] for turn in turns if turn["voice_to_voice_ms"]]
+    swaps = {
+        f"{swap['tenant']} {swap['move']}, median s": swap["median_s"] for swap in report["swaps"]
+    }
+    return {
+        "turns": len(turns),
+        "voice to voice, ms": ", ".join(f"{value:.0f}" for value in latencies),
+        "overlap_s": report["overlap_s"],
+        "gaps": len(report["underruns"]),
+        "violations": len(report["violations"]),
+        **swaps,
+        "stages_ms": [turn["stages_ms"] for turn in turns],
+        "waits": report["waits"],
+        "longest": report["longest"],
+    }
+
+
+def _events(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]

@@ -1,0 +1,76 @@
+"""What was found so far, in one JSON file that grows item by item, and the page made of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+Values = dict[str, Any]
+
+PAGE = """\
+# {name}
+
+Made by `scripts/gpu_check.sh`; the figures, with more of them, are in `{file}`. {kind}
+
+"""
+REAL = (
+    "The models have the published shapes and random weights: the time and the memory of the "
+    "trained ones, no sense in what is said. Stock and ours alternate within one run."
+)
+TINY = "**A run on the processor with tiny models, which only tries the script: no figure counts.**"
+
+
+class Results:
+    """Items by "part.item", each written as soon as it is known."""
+
+    def __init__(self, folder: Path, name: str, *, tiny: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._json = folder / f"{name}.json"
+        self._page = folder / f"{name}.md"
+        self._tiny = tiny
+        self.items: dict[str, Values] = {}
+        if self._json.exists():
+            self.items = json.loads(self._json.read_text("utf-8"))
+
+    def has(self, item: str) -> bool:
+        """Whether it was found, and without an error."""
+        return item in self.items and "error" not in self.items[item]
+
+    def put(self, item: str, values: Values) -> None:
+        """Keep what was found, on the disk before this returns."""
+        self.items[item] = values
+        _write(self._json, json.dumps(self.items, indent=1) + "\n")
+        _write(self._page, self._text())
+
+    def _text(self) -> str:
+        machine = self.items.get("environment.machine", {})
+        name = str(machine.get("gpu") or machine.get("cpu") or "A machine")
+        text = PAGE.format(name=name, file=self._json.name, kind=TINY if self._tiny else REAL)
+        part = ""
+        for item, values in self.items.items():
+            if item.partition(".")[0] != part:
+                part = item.partition(".")[0]
+                text += f"## {part}\n\n"
+            text += f"**{item.partition('.')[2]}**\n\n"
+            if table := values.get("table"):
+                text += f"{table}\n\n"
+            rows = [f"| {key} | {_cell(value)} |" for key, value in values.items() if _short(value)]
+            if rows:
+                text += "\n".join(["| | |", "|---|---|", *rows]) + "\n\n"
+        return text.rstrip() + "\n"
+
+
+def _short(value: Any) -> bool:
+    return not isinstance(value, dict | list) and "\n" not in str(value)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+def _write(file: Path, text: str) -> None:
+    """At once or not at all, so that a run that is cut leaves a file that can be read."""
+    new = file.with_suffix(file.suffix + ".new")
+    new.write_text(text, "utf-8")
+    new.replace(file)
