@@ -121,10 +121,18 @@ class XttsEngine:
                         raise RuntimeError("another reply was begun before this one had ended")
 
     def park(self, steps: Steps) -> None:
-        """Move the weights off the device; its caches stay. `speak` needs them back."""
+        """Move the weights off the device; its caches stay. `speak` needs them back.
+
+        They come back to another place, where a recorded step would not find them, so from the
+        first time on steps are made one by one.
+        """
+        from voicebot_local.providers.tts.xtts_decode import OwnDecoder
         from voicebot_local.providers.tts.xtts_parking import MovingWeights
 
         if self._moving is None:
+            if isinstance(self._decoder, OwnDecoder):
+                self._decoder.loop.replay = None
+                self.info.details["steps"] = "one by one"
             self._moving = MovingWeights(self.model, self.model.device)
         self._moving.park(steps)
 
