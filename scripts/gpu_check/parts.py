@@ -87,6 +87,7 @@ def _tests(setting: Setting) -> Values:
 
 def _asr(setting: Setting, name: str) -> Values:
     words = ["--model", setting.recognizer(name), "--device", setting.device]
+    words += ["--threads", 1] if setting.tiny else []
     seconds = 6 if setting.tiny else 60
     return _bench(
         setting, "scripts.bench_nemo", *words, "--times", setting.rounds, "--seconds", seconds

@@ -62,7 +62,7 @@ class Results:
 
 
 def _short(value: Any) -> bool:
-    return not isinstance(value, dict | list) and "\n" not in str(value)
+    return not isinstance(value, dict | list) and value != "" and "\n" not in str(value)
 
 
 def _cell(value: Any) -> str:
