@@ -57,6 +57,7 @@ def test_english(text: str, cue: Cue) -> None:
     [
         ("de", "Nein, danke!", "ich möchte gerne mit der"),
         ("es", "sí, por favor", "quiero ir a la"),
+        ("it", "No, grazie.", "vorrei andare con la"),
         ("fr-FR", "Arrête !", "je voudrais aller à la"),
     ],
 )
