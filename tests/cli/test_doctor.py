@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.cli.fake_portaudio import FakePortAudio
 from tests.cli.test_run_hosted import cloud
+from tests.cli.test_run_local import DATA, PROFILE
+from tests.engines.xtts_fixture import VOICES, tiny_xtts
 from voicebot_local import cli
 from voicebot_local.doctor import gpu as gpu_module
 from voicebot_local.gpu import planning
 from voicebot_local.gpu.memory import GpuMemory
 from voicebot_local.gpu.need import GIB
+
+__all__ = ["tiny_xtts"]
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -152,6 +159,25 @@ def test_a_wrong_configuration_is_one_sentence(run: Run, tmp_path: Path) -> None
     assert (code, "There is no configuration file" in err) == (2, True)
 
 
+def test_ctrl_c_ends_it_with_nothing_left(tmp_path: Path) -> None:
+    """That no engine is left running is checked after every test."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicebot_local.cli", "doctor", "--backend", "starter"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        for _ in range(1200):
+            if psutil.Process(program.pid).children(recursive=True):
+                break
+            time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "Traceback" not in err
+
+
 def test_the_program_on_this_machine_as_it_is() -> None:
     """Whatever is plugged in here: it ends, says what it found, and leaves nothing running."""
     done = subprocess.run(
@@ -166,3 +192,16 @@ def test_the_program_on_this_machine_as_it_is() -> None:
     found = json.loads(done.stdout)
     assert done.returncode == (1 if found["status"] == "red" else 0)
     assert done.stderr == ""
+
+
+def test_the_local_stack_at_work(run: Run, tiny_xtts: Path, tmp_path: Path) -> None:
+    """NeMo, llama.cpp and XTTS themselves, with small models, on the processor."""
+    file = tmp_path / "local.toml"
+    file.write_text(PROFILE.format(data=DATA, xtts=tiny_xtts, voice=VOICES[0]))
+    _, out, _ = run("--config", file, "--json", "--wait", "120")
+    found = checks(out)
+    for stage, name in (("recognizer", "nemo"), ("chat", "llama_cpp"), ("synthesizer", "xtts")):
+        assert found[stage]["status"] in ("green", "yellow"), found[stage]
+        assert found[stage]["details"]["provider"] == name
+        assert found[stage]["details"]["device"] == "cpu"
+    assert found["GPU"]["status"] == "green"

@@ -179,7 +179,10 @@ def test_remove_asks_first(run: Run, online: Hub, root: Path) -> None:
     assert not (root / "speaker").exists()
     assert not (root / "thinker.gguf").exists()
     assert (root / "mine.gguf").exists()
+    part = root / ".downloads" / "0123-model.pth.part"
+    part.write_bytes(b"half")
     assert run("remove", "--yes", "speaker")[1] == "speaker: not here"
+    assert not part.exists()
 
 
 def test_licences(run: Run, online: Hub) -> None:

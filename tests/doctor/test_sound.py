@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from tests.cli.fake_portaudio import FakePortAudio
+from tests.unit.fake_portaudio import FakeDevice
+from tests.unit.fake_portaudio import FakePortAudio as DevicePortAudio
 from voicebot_local.audio.card import Block, CardNotice
+from voicebot_local.audio.device_card import DeviceCard
 from voicebot_local.audio.playout import Playout
 from voicebot_local.config import AudioConfig
 from voicebot_local.doctor.result import Result
-from voicebot_local.doctor.sound import Take, judge_echo, judge_microphone, lacking, take
+from voicebot_local.doctor.sound import Take, described, judge_echo, judge_microphone, lacking, take
 from voicebot_local.errors import DeviceError
 
 BLOCK = 480
@@ -168,6 +171,24 @@ def test_a_machine_without_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert "--input FILE" in found.mend
     assert lacking(AudioConfig(input_device="usb")) is None
+
+
+def test_devices_that_agree_on_no_rate() -> None:
+    portaudio = DevicePortAudio(
+        [
+            FakeDevice("Mic", inputs=1, rates=(16_000,)),
+            FakeDevice("Amp", outputs=2, rates=(44_100,)),
+        ],
+        default_device=(0, 1),
+    )
+    card = DeviceCard(portaudio=portaudio)
+    assert card.rate == 16_000
+    assert described(card.plan) == "Mic and Amp (loudspeaker 44100 Hz, converted)"
+
+
+def test_devices_that_agree() -> None:
+    portaudio = DevicePortAudio([FakeDevice("Box", inputs=1, outputs=2)])
+    assert described(DeviceCard(portaudio=portaudio).plan) == "Box"
 
 
 def test_a_machine_with_both(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,11 @@ class DeviceCard:
         return self._plan.name
 
     @property
+    def plan(self) -> Plan:
+        """Which devices, and at which rates of their own."""
+        return self._plan
+
+    @property
     def playout(self) -> Playout:
         return self._playout
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,13 +27,13 @@ LINE_EVERY_S = 10.0
 
 
 @contextmanager
-def download_progress(console: Console) -> Iterator[FetchProgress]:
-    """What to tell a download, for the block."""
+def download_progress(console: Console, files: Sequence[RemoteFile]) -> Iterator[FetchProgress]:
+    """What to tell a download of `files`, for the block."""
     if not console.is_terminal:
         yield LineProgress(console)
         return
     with bars(console) as progress:
-        yield BarProgress(progress)
+        yield BarProgress(progress, files)
 
 
 @contextmanager
@@ -58,22 +58,44 @@ def short(name: str) -> str:
 
 
 class BarProgress:
-    """One bar a file."""
+    """One bar a file and, where there are several, one for all."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, files: Sequence[RemoteFile]) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+        self._coming: set[str] = set()
+        """Files that are arriving, not being checked."""
         self._lock = threading.Lock()
+        self._all: TaskID | None = None
+        if len(files) > 1:
+            total = sum(file.size for file in files)
+            self._all = progress.add_task(short("all"), total=total)
+        self._arrived = dict.fromkeys((file.path for file in files), 0)
 
     def begin(self, file: RemoteFile, have: int) -> None:
         """See `fetch.Progress`."""
         task = self._task(file)
         # What is here already says nothing about the speed of what comes.
         self._progress.reset(task, completed=have, total=file.size, description=_name(file))
+        with self._lock:
+            first = not any(self._arrived.values())
+            self._coming.add(file.path)
+            self._arrived[file.path] = have
+            arrived = sum(self._arrived.values())
+        if self._all is not None and first:
+            self._progress.reset(self._all, completed=arrived)
+        elif self._all is not None:
+            self._progress.update(self._all, completed=arrived)
 
     def advance(self, file: RemoteFile, count: int) -> None:
         """See `fetch.Progress`."""
-        self._progress.update(self._task(file), advance=count, description=None)
+        self._progress.update(self._task(file), advance=count)
+        with self._lock:
+            coming = file.path in self._coming
+            if coming:
+                self._arrived[file.path] += count
+        if coming and self._all is not None:
+            self._progress.update(self._all, advance=count)
 
     def wait(self, file: RemoteFile, why: str, wait_s: float) -> None:
         """See `fetch.Progress`."""
@@ -81,6 +103,8 @@ class BarProgress:
 
     def check(self, file: RemoteFile) -> None:
         """See `fetch.Progress`."""
+        with self._lock:
+            self._coming.discard(file.path)
         self._progress.reset(
             self._task(file), completed=0, total=file.size, description=short("checking")
         )

@@ -30,6 +30,7 @@ from voicebot_local.models.download import (
     missing_of,
     require_room,
 )
+from voicebot_local.models.fetch import parts
 from voicebot_local.models.hub import Hub
 from voicebot_local.models.licences import read_agreements, record
 from voicebot_local.models.lock import read_lock, write_lock
@@ -200,6 +201,8 @@ def remove(
     for model in read_manifest().by_name(name):
         files = [root / path for path in model.paths if (root / path).is_file()]
         if not files:
+            for part in parts(model, root):
+                part.unlink()
             print(f"{model.name}: not here")
             continue
         size = sum(file.stat().st_size for file in files)
@@ -209,7 +212,7 @@ def remove(
             if not ask(question, f"{called_as()} models remove --yes {model.name}"):
                 print(f"{model.name}: kept")
                 continue
-        for file in files:
+        for file in (*files, *parts(model, root)):
             file.unlink()
         directory = root / model.directory
         if model.directory and not any(directory.iterdir()):
@@ -309,7 +312,7 @@ def show(needs: Needs, wanted: Sequence[Model], root: Path, console: Console) ->
 def fetch(files: Sequence[RemoteFile], source: Source, root: Path, console: Console) -> None:
     """Download with its progress shown; Ctrl-C ends it with a word."""
     try:
-        with download_progress(console) as progress:
+        with download_progress(console, files) as progress:
             download(files, source, root, progress)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.", file=sys.stderr)

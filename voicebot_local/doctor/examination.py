@@ -16,7 +16,7 @@ from voicebot_local.doctor.gpu import Machine, check_gpu, check_memory, look
 from voicebot_local.doctor.keys import check_key, hosted_sections
 from voicebot_local.doctor.packages import check_packages
 from voicebot_local.doctor.result import Result, from_error
-from voicebot_local.doctor.sound import judge_echo, judge_microphone, lacking, take
+from voicebot_local.doctor.sound import described, judge_echo, judge_microphone, lacking, take
 from voicebot_local.errors import VoicebotError
 from voicebot_local.events import Stage
 from voicebot_local.gpu.plan import Plan
@@ -114,14 +114,14 @@ class Examination:
             with quiet_libraries():
                 card = DeviceCard(audio.input_device or None, audio.output_device or None)
             if not self._wishes.sound:
-                said = f"{card.name}, at {card.rate} Hz (not tried: --no-sound)"
+                said = f"{described(card.plan)}, at {card.rate} Hz (not tried: --no-sound)"
                 self._on_result(Result("sound", "green", said))
                 return
             taken = await take(card, time.monotonic, play=True)
         except VoicebotError as error:
             self._on_result(from_error("sound", error))
             return
-        microphone = judge_microphone(card.name, taken)
+        microphone = judge_microphone(described(card.plan), taken)
         self._on_result(replace(microphone, took_s=time.monotonic() - began))
         self._on_result(judge_echo(taken))
 

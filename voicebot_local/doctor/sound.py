@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voicebot_local.audio.card import CardNotice, SoundCard
-from voicebot_local.audio.devices import KIND, Direction, list_devices
+from voicebot_local.audio.devices import KIND, Direction, Plan, list_devices
 from voicebot_local.audio.level import LevelMeter
 from voicebot_local.config import AudioConfig
 from voicebot_local.doctor.loopback import LONGEST_S, Loopback, chirp, measure
@@ -84,8 +84,19 @@ async def take(card: SoundCard, clock: Callable[[], float], *, play: bool) -> Ta
     return Take(rate, heard, played_at, position - began[1], ended - began[0], lost)
 
 
+def described(plan: Plan) -> str:
+    """The devices, and the rates of those that do not run at the card's."""
+    ways = {"microphone": plan.heard_from, "loudspeaker": plan.played_to}
+    odd = [
+        f"{kind} {way.rate} Hz"
+        for kind, way in ways.items()
+        if way is not None and way.rate != plan.rate
+    ]
+    return f"{plan.name} ({', '.join(odd)}, converted)" if odd else plan.name
+
+
 def judge_microphone(name: str, taken: Take) -> Result:
-    """The rate that it really runs at, its level and its noise floor."""
+    """The rate that it really runs at, its level and its noise floor; `name` of the devices."""
     settled = round(SETTLE_S * taken.rate)
     meter = LevelMeter(taken.rate)
     meter.push(taken.heard[settled : settled + round(QUIET_S * taken.rate)])

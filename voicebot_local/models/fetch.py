@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import threading
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from voicebot_local.errors import ModelError
 from voicebot_local.models.digest import Digests, digests
 from voicebot_local.models.lock import LockedFile
+from voicebot_local.models.manifest import Model
 from voicebot_local.models.source import Cut, RemoteFile, Source
 
 PARTS = ".downloads"
@@ -175,6 +177,12 @@ class Fetch:
 def part_of(file: RemoteFile, root: Path) -> Path:
     """Where `file` lies until it has arrived whole."""
     return root / PARTS / f"{file.key}-{Path(file.file).name}.part"
+
+
+def parts(model: Model, root: Path) -> list[Path]:
+    """What lies here of files of `model` that have not arrived whole, of whatever content."""
+    names = [Path(file).name for file in model.files]
+    return [part for name in names for part in (root / PARTS).glob(f"*-{glob.escape(name)}.part")]
 
 
 def bytes_here(file: RemoteFile, root: Path) -> int:
