@@ -58,6 +58,13 @@ class NemoConfig(ProviderConfig):
             "a rare word may come out differently."
         ),
     )
+    recorded: bool = Field(
+        True,
+        description=(
+            "Record the encoder's step once and run it without NeMo's Python, which takes as long "
+            "as the arithmetic; false runs NeMo's own each time."
+        ),
+    )
     threads: int | None = Field(
         None, ge=1, description="Processor threads for recognition; unset: as many as cores."
     )
@@ -93,6 +100,7 @@ class NemoEngine:
         self._decoder = self._choose(config.decoder)
         self._device = f"cuda:0 ({torch.cuda.get_device_name(0)})" if cuda else "cpu"
         self._precision = config.precision
+        self._records = config.recorded
         self.look_ahead(config.lookahead_ms)
 
     def look_ahead(self, lookahead_ms: int) -> None:
@@ -101,6 +109,7 @@ class NemoEngine:
         Raises ConfigError where the model does not offer it.
         """
         self._model.look_ahead(lookahead_ms)
+        recorded = self._records and self._model.record_step()
         self._warm_up()
         self.info = EngineInfo(
             self._device,
@@ -110,6 +119,7 @@ class NemoEngine:
                 "lookahead_ms": lookahead_ms,
                 "chunk_ms": round(lookahead_ms + self._model.frame_s * 1000),
                 "precision": self._precision,
+                "steps": "recorded" if recorded else "one by one",
             },
         )
 

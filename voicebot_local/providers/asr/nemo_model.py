@@ -6,12 +6,16 @@ import logging
 import tempfile
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 from voicebot_local.errors import ConfigError, ModelError, OutOfMemory
 from voicebot_local.providers.asr.nemo_archive import Archive, open_archive
 from voicebot_local.providers.asr.nemo_decode import Greedy, GreedyCtc, GreedyRnnt
+from voicebot_local.providers.asr.nemo_step import Step, record
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
 from voicebot_local.providers.torchaudio_cpu import use_torchaudio_without_cuda
 
@@ -64,6 +68,7 @@ class LoadedModel:
         self.hop: int = front_end.hop_length
         self.window: int = front_end.n_fft
         self._drop = 0
+        self._recorded: Step | None = None
         self.frame_s = self.nemo.encoder.subsampling_factor * self.hop / RECOGNIZER_RATE
 
     @property
@@ -86,6 +91,7 @@ class LoadedModel:
             if round(context[1] * self.frame_s * 1000) == lookahead_ms:
                 encoder.set_default_att_context_size(list(context))
                 self._drop = encoder.streaming_cfg.drop_extra_pre_encoded
+                self._recorded = None
                 return
         on_offer = ", ".join(map(str, self.lookaheads_ms))
         raise ConfigError(
@@ -131,18 +137,40 @@ class LoadedModel:
         self, mel: Tensor, caches: list[Tensor], drop: int, last: bool
     ) -> tuple[Tensor, list[Tensor]]:
         """One step of the encoder: frames (1, width, frames), and the caches after it."""
+        sizes = self.chunk_sizes(first=False)
+        usual = not last and drop == sizes.drop and mel.shape[2] == sizes.old + sizes.new
+        if usual and self._recorded is not None:
+            frames, count, *caches = self._recorded(mel, *caches)
+        else:
+            frames, count, *caches = self._step(mel, *caches, drop=drop, last=last)
+        return frames[:, :, : int(count[0])], list(caches)
+
+    def record_step(self) -> bool:
+        """Record the encoder's step for the chosen lookahead, see `nemo_step`; False where that
+        fails, and then each is made anew."""
         import torch
 
-        frames, count, *caches = self.nemo.encoder.cache_aware_stream_step(
-            processed_signal=mel,
-            processed_signal_length=torch.tensor([mel.shape[2]], device=self.device),
-            cache_last_channel=caches[0],
-            cache_last_time=caches[1],
-            cache_last_channel_len=caches[2],
-            keep_all_outputs=last,
-            drop_extra_pre_encoded=drop,
+        sizes = self.chunk_sizes(first=False)
+        features = self.mel(np.zeros(self.window, np.float32)).shape[1]
+        mel = torch.zeros(1, features, sizes.old + sizes.new, device=self.device, dtype=self.dtype)
+        step = partial(self._step, drop=sizes.drop, last=False)
+        self._recorded = record(lambda *inputs: step(*inputs), mel, self.new_caches())
+        return self._recorded is not None
+
+    def _step(self, mel: Tensor, *caches: Tensor, drop: int, last: bool) -> tuple[Tensor, ...]:
+        import torch
+
+        return tuple(
+            self.nemo.encoder.cache_aware_stream_step(
+                processed_signal=mel,
+                processed_signal_length=torch.tensor([mel.shape[2]], device=self.device),
+                cache_last_channel=caches[0],
+                cache_last_time=caches[1],
+                cache_last_channel_len=caches[2],
+                keep_all_outputs=last,
+                drop_extra_pre_encoded=drop,
+            )
         )
-        return frames[:, :, : int(count[0])], caches
 
     def piece(self, token: int) -> str:
         """A token as SentencePiece writes it."""
@@ -160,7 +188,11 @@ def import_nemo() -> Any:
         warnings.simplefilter("ignore")
         import nemo.collections.asr.models as models
         from nemo.utils import logging as nemo_log
+    # It means its own noise, and silences all that others say, too.
+    levels = {handler: handler.level for handler in logging.getLogger().handlers}
     nemo_log.setLevel(logging.ERROR)
+    for handler, level in levels.items():
+        handler.setLevel(level)
     return models
 
 
