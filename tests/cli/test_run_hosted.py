@@ -115,11 +115,13 @@ def test_three_turns_and_a_barge_in(tmp_path: Path, recordings: tuple[Path, Path
 
 def test_bench_reports_the_latencies_that_the_services_had(tmp_path: Path) -> None:
     """Those are their published medians, and later by what this machine is busy with: so what the
-    bench says is held against what each service noted when it answered."""
+    bench says is held against what each service noted when it answered. Without drafts, which
+    would hide a part of it in the pause before."""
     turns, served, found = tmp_path / "turns", tmp_path / "served.jsonl", tmp_path / "found.json"
     turns.mkdir()
     shutil.copy(SPEECH, turns)
     with cloud(tmp_path, "--reply", "Yes.", "--served", str(served)) as config:
+        config.write_text(config.read_text() + "\n[turn]\nmax_revisions = 0\n")
         subprocess.run(
             [
                 *(sys.executable, "-m", "voicebot_local.cli", "bench", turns, "--config", config),
