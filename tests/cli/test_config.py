@@ -14,6 +14,7 @@ import pytest
 from voicebot_local import cli, paths
 from voicebot_local.config import BACKENDS, load, load_config
 from voicebot_local.errors import ConfigError
+from voicebot_local.turns.settings import TurnSettings
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -96,7 +97,7 @@ def test_a_file_named_on_the_command_line_takes_the_place_of_ones_own(
     own("[turn]\nbarge_in_s = 0.5\n")
     (tmp_path / "mine.toml").write_text("[turn]\npreroll_s = 1\n")
     found = json.loads(run("config", "show", "--json", "--config", "mine.toml")[1])
-    assert found["turn.barge_in_s"]["value"] == 0.25
+    assert found["turn.barge_in_s"]["value"] == TurnSettings().barge_in_s
     assert found["turn.preroll_s"] == {"value": 1.0, "from": "mine.toml:2"}
 
 
@@ -116,7 +117,7 @@ def test_everything_that_is_wrong_is_told_at_once(run: Run, tmp_path: Path) -> N
         "✗ mine.toml:3: turn.end_silense_s is no key of this configuration.",
         "  Did you mean turn.end_silence_s?",
         "✗ mine.toml:4: turn.barge_in_s is 99; it should be less than or equal to 5.",
-        "  Speech that stops a reply (s); shorter yields sooner, and to coughs.",
+        f"  {TurnSettings.model_fields['barge_in_s'].description}",
     ]
     code, out, _ = run("config", "check", "mine.toml", "--json")
     assert (code, len(json.loads(out)["problems"])) == (2, 2)
@@ -185,7 +186,7 @@ def test_a_begun_file_changes_nothing_and_every_line_can_be_taken(
     file.write_text("\n".join(_taken(text.splitlines())))
     code, out, _ = run("config", "check")
     assert (code, "✗" in out) == (0, False)
-    assert tomllib.loads(file.read_text())["turn"]["barge_in_s"] == 0.25
+    assert tomllib.loads(file.read_text())["turn"]["barge_in_s"] == TurnSettings().barge_in_s
     code, _, err = run("config", "init", *chosen)
     assert (code, "is there already" in err) == (2, True)
     assert run("config", "init", "--force", *chosen)[0] == 0

