@@ -294,6 +294,24 @@ def test_a_proxy_is_used_and_blamed(
         close_session()
 
 
+def test_a_download_through_a_proxy(
+    hub: Hub, manifest: Manifest, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server stands in for the proxy: it takes whole addresses, of a hub that is not there."""
+    from huggingface_hub.utils import close_session
+
+    monkeypatch.setenv("HTTP_PROXY", hub.endpoint)
+    monkeypatch.setenv("NO_PROXY", "")
+    close_session()
+    hub.endpoint = "http://hub.example.org"
+    hub.store = "http://store.example.org"
+    try:
+        fetch(hub, root, thinker(hub, manifest, root))
+    finally:
+        close_session()
+    check_whole(root, "thinker.gguf")
+
+
 def test_no_room_is_said_before_the_first_byte(hub: Hub, manifest: Manifest, root: Path) -> None:
     found = needs(hub, manifest, root)
     with pytest.raises(ModelError, match=r"needs 0\.00 GB and .* has 0\.00 GB free") as caught:

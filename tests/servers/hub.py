@@ -50,7 +50,7 @@ class Hub:
     seen: list[str] = field(default_factory=list)
     """Method, path and range of each request."""
     served: int = 0
-    """Bytes of files that were sent."""
+    """Bytes of files that were sent, or are just being sent."""
     endpoint: str = ""
     store: str = ""
     """Where the blobs are: another host, which is not to see the token."""
@@ -210,11 +210,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for first in range(0, len(sent), 65536):
                 piece = sent[first : first + 65536]
-                self.wfile.write(piece)
-                self.wfile.flush()
                 if self._serves:
                     with self.hub.lock:
                         self.hub.served += len(piece)
+                self.wfile.write(piece)
+                self.wfile.flush()
                 time.sleep(self.hub.pace_s)
         except OSError:
             self.close_connection = True  # The client has gone, as some tests want it to.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -103,14 +104,18 @@ def judge_microphone(name: str, taken: Take) -> Result:
     floor = max(-120.0, meter.quietest_db())
     peak = float(np.abs(taken.heard[settled:]).max(initial=0))
     real = taken.counted / taken.took_s if taken.took_s else 0.0
+    loudest = 20 * math.log10(max(peak, 1e-6))
     details = {
         "rate": taken.rate,
         "measured_rate": round(real),
         "noise_floor_dbfs": round(floor, 1),
-        "peak": round(peak, 4),
+        "peak_dbfs": round(loudest, 1),
         "lost_samples": taken.lost,
     }
-    said = f"{name}: {taken.rate} Hz ({real:.0f} measured), noise floor {floor:.0f} dBFS"
+    said = (
+        f"{name}: {taken.rate} Hz ({real:.0f} measured), noise floor {floor:.0f} dBFS, "
+        f"loudest {loudest:.0f} dBFS"
+    )
     level = "Look at its level in the system's sound settings. "
     if floor < MUTED_DBFS and peak > GATED_PEAK:
         mend = (
