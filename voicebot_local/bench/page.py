@@ -94,9 +94,8 @@ def _table(summaries: list[Summary]) -> str:
         name = escape(group.name)
         rows = [f'<tr><th class="group" colspan="{span}" scope="rowgroup">{name}</th></tr>']
         for line in group.lines:
-            if set(line.cells) != {wording.NOTHING}:
-                cells = "".join(f"<td>{escape(cell)}</td>" for cell in line.cells)
-                rows.append(f'<tr><th scope="row">{escape(line.name)}</th>{cells}</tr>')
+            cells = "".join(f"<td>{escape(cell)}</td>" for cell in line.cells)
+            rows.append(f'<tr><th scope="row">{escape(line.name)}</th>{cells}</tr>')
         parts.append(f"<tbody>{''.join(rows)}</tbody>")
     return _scrolling("All figures", f"<table>{''.join(parts)}</table>")
 

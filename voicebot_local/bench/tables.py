@@ -23,8 +23,7 @@ def table(summaries: list[Summary]) -> Table:
     for group in wording.groups(summaries):
         shown.add_row(f"[bold]{group.name}[/bold]", *[""] * len(summaries))
         for line in group.lines:
-            if set(line.cells) != {wording.NOTHING}:
-                shown.add_row(f"  {line.name}", *line.cells)
+            shown.add_row(f"  {line.name}", *line.cells)
         shown.add_section()
     return shown
 
@@ -36,7 +35,7 @@ def print_results(console: Console, results: Results, summaries: list[Summary]) 
     for summary in summaries:
         if summary.turns < 20:
             console.print(
-                f"{summary.stack}: {summary.turns} turns are few for a 95th percentile; "
+                f"{summary.stack}: {summary.turns} turn(s) are few for a 95th percentile; "
                 "--repeat plays them again.",
                 style="yellow",
                 highlight=False,

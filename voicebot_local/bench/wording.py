@@ -39,7 +39,7 @@ class Group:
 
 
 def groups(summaries: list[Summary]) -> list[Group]:
-    """The whole table."""
+    """The whole table, without what no stack has a figure for."""
 
     voice = [
         _line("all turns", [of_figure(s.voice_to_voice) for s in summaries]),
@@ -62,10 +62,14 @@ def groups(summaries: list[Summary]) -> list[Group]:
         _line("words wrong", [_words(s) for s in summaries]),
     ]
     return [
-        Group("voice to voice, ms: p50 / p95 / max", tuple(voice)),
-        Group("stages, ms: p50 / p95 / max", tuple(stages)),
-        Group("turns", tuple(turns)),
-        Group("machine", tuple(_machine(summaries))),
+        Group(name, known)
+        for name, lines in (
+            ("voice to voice, ms: p50 / p95 / max", voice),
+            ("stages, ms: p50 / p95 / max", stages),
+            ("turns", turns),
+            ("machine", _machine(summaries)),
+        )
+        if (known := tuple(line for line in lines if set(line.cells) != {NOTHING}))
     ]
 
 
@@ -125,7 +129,10 @@ def of_ratio(ratio: Ratio) -> str:
 def verdict(one: Comparison) -> str:
     """Which of the two is faster, and by how much, in one sentence."""
     if one.ratio is None or one.difference_ms is None:
-        return f"{one.first} and {one.second} cannot be compared: too few turns were answered."
+        return (
+            f"{one.first} and {one.second} cannot be compared: "
+            "too few of the same turns were answered by both."
+        )
     numbers = f"the ratio of the medians is {of_ratio(one.ratio)}"
     if not one.ratio.is_certain:
         return (
