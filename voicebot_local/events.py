@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias
 from voicebot_local.providers.base import Word
 
 Stage: TypeAlias = Literal["recognizer", "chat", "synthesizer"]
-StopReason: TypeAlias = Literal["resumed", "barge-in", "failed", "typed", "ended"]
+StopReason: TypeAlias = Literal["resumed", "barge-in", "failed", "typed", "pressed", "ended"]
 DiscardReason: TypeAlias = Literal["no words", "listening", "typed"]
 Outcome: TypeAlias = Literal["completed", "interrupted", "failed"]
 
@@ -221,6 +221,16 @@ class UserTyped:
     """A whole turn came from the keyboard."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalkPressed:
+    """The user pressed the key to talk. Where they are talking, it ends what they say."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkReleased:
+    """The user let go of the key that they held while they talked."""
 
 
 # --- Observations: the reply ---------------------------------------------------------------------
@@ -477,6 +487,8 @@ Observation: TypeAlias = (
     | TurnScored
     | TurnDetectorFailed
     | UserTyped
+    | TalkPressed
+    | TalkReleased
     | ReplyText
     | ReplyTextEnded
     | ClauseReady

@@ -35,6 +35,8 @@ from voicebot_local.events import (
     SessionStarted,
     SpeechEnded,
     SpeechStarted,
+    TalkPressed,
+    TalkReleased,
     Transcribed,
     TurnCommitted,
     TurnDiscarded,
@@ -193,6 +195,14 @@ class Session:
     def type(self, text: str) -> None:
         """The user typed a whole turn."""
         self.observe(UserTyped(text))
+
+    def press(self) -> None:
+        """The user pressed the key to talk."""
+        self.observe(TalkPressed())
+
+    def release(self) -> None:
+        """The user let go of it."""
+        self.observe(TalkReleased())
 
     def end_input(self) -> None:
         """Nothing more will be said or typed: the session ends when the present turn is over."""

@@ -44,6 +44,7 @@ from voicebot_local.offline import forbid_network
 from voicebot_local.providers.registry import EngineOptions, choice, open_providers
 from voicebot_local.session import BlockSink, Session, SessionSettings
 from voicebot_local.stopping import Stop, stopping
+from voicebot_local.talk_key import TalkKeys
 from voicebot_local.turns.conversation import PastTurn
 from voicebot_local.typing_in import TypedTurns
 from voicebot_local.usage import Usage
@@ -55,8 +56,9 @@ logger = logging.getLogger(__name__)
 class Options:
     """What the command line asks for besides the configuration.
 
-    `typed`: where turns are typed. `notices`: what the user should know first. `resumed`: the kept
-    conversation that is taken up again, and goes on being kept; `past`: its turns.
+    `typed`: where turns are typed; `keys`: what reads the key to talk. `notices`: what the user
+    should know first. `resumed`: the kept conversation that is taken up again, and goes on being
+    kept; `past`: its turns.
     """
 
     recordings: tuple[Path, ...] = ()
@@ -65,6 +67,7 @@ class Options:
     events: Path | None = None
     pace: Literal["realtime", "fast"] = "realtime"
     typed: TextIO | None = None
+    keys: TalkKeys | None = None
     debug: bool = False
     notices: tuple[str, ...] = ()
     resumed: int | None = None
@@ -231,6 +234,8 @@ async def _converse(
                     typed = TypedTurns(options.typed)
                     log.add_reader(typed.entry)
                     tasks.start_soon(typed.feed, session)
+                if options.keys is not None:
+                    tasks.start_soon(options.keys.feed, session)
                 await session.run()
                 tasks.cancel_scope.cancel()
     if summary := usage.summary():

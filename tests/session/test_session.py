@@ -49,7 +49,10 @@ def converse(
     sinks: Sequence[BlockSink] = (),
     typed: Sequence[tuple[float, str]] = (),
 ) -> list[Entry]:
-    """Run the session to its end in virtual time; its decisions must be the replay's."""
+    """Run the session to its end in virtual time; its decisions must be the replay's.
+
+    `typed`: seconds since the line before, and a line; a space is the key to talk.
+    """
     entries: list[Entry] = []
 
     async def run() -> None:
@@ -60,7 +63,7 @@ def converse(
         async def type_lines() -> None:
             for at, text in typed:
                 await anyio.sleep(at)
-                session.type(text)
+                session.press() if text == " " else session.type(text)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(type_lines)

@@ -20,6 +20,8 @@ from voicebot_local.events import (
     SpeechEnded,
     SpeechStarted,
     StageFailed,
+    TalkPressed,
+    TalkReleased,
     Transcribed,
     TurnCommitted,
     TurnDiscarded,
@@ -42,6 +44,8 @@ ANYTHING = st.one_of(
     st.builds(PlayoutFinished, SMALL, SMALL, st.just(0), st.just(0)),
     st.builds(StageFailed, SMALL, SMALL, STAGES, st.just("broken")),
     st.builds(UserTyped, st.just("typed")),
+    st.builds(TalkPressed),
+    st.builds(TalkReleased),
     # What really belongs to the present turn, so that conversations get somewhere.
     st.tuples(st.just("partial"), TEXTS),
     st.tuples(st.just("answer"), TEXTS),
@@ -51,6 +55,7 @@ ANYTHING = st.one_of(
 )
 SETTINGS = st.builds(
     TurnSettings,
+    mode=st.sampled_from(["open", "open", "push-to-talk"]),
     max_revisions=st.integers(0, 3),
     rejoin_s=st.sampled_from([0.0, 1.0, 8.0]),
     barge_in_speech_s=st.sampled_from([0.0, 0.8]),

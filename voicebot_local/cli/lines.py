@@ -6,20 +6,24 @@ from types import TracebackType
 from typing import TextIO
 
 from voicebot_local.cli.wording import device_line, trouble_line, turn_lines
-from voicebot_local.events import EngineLoaded, Entry, SessionStarted, TurnDiscarded
+from voicebot_local.events import EngineLoaded, Entry, SessionStarted, SpeechStarted, TurnDiscarded
 from voicebot_local.metrics import TurnReport
 
 
 class Lines:
     """Writes each finished turn, and what a person should know, and nothing that changes.
 
-    `typed`: turns are typed, and where `echo` is off the terminal shows them already.
+    `typed`: turns are typed, and where `echo` is off the terminal shows them already. `keys`: the
+    user is heard after a key only, so it is shown when they are.
     """
 
-    def __init__(self, out: TextIO, *, typed: bool = False, echo: bool = True) -> None:
+    def __init__(
+        self, out: TextIO, *, typed: bool = False, echo: bool = True, keys: bool = False
+    ) -> None:
         self._out = out
         self._typed = typed
         self._echo = echo
+        self._keys = keys
 
     def __enter__(self) -> Lines:
         return self
@@ -39,6 +43,8 @@ class Lines:
                 self.say(device_line(loaded))
             case SessionStarted(card=card):
                 self.say("Type, and press Enter." if self._typed else f"Listening to {card}.")
+            case SpeechStarted(part=0) if self._keys:
+                self.say("(hearing you)")
             case TurnDiscarded(reason="no words"):
                 self.say("(nothing was understood)")
             case event:

@@ -14,6 +14,9 @@ from voicebot_local.cli.screen import screen
 from voicebot_local.config import STARTER_NOTICE, load
 from voicebot_local.history.store import database_path, past_turns
 from voicebot_local.start import Options, hold_conversation
+from voicebot_local.talk_key import TalkKeys
+
+KEYS = "Space: talk, by tapping or holding it. Again, or silence: done. A line and Enter: a turn."
 
 
 def run(
@@ -66,6 +69,14 @@ def run(
         bool,
         typer.Option("--headset", help="You wear one: the microphone does not hear the reply."),
     ] = False,
+    push_to_talk: Annotated[
+        bool,
+        typer.Option(
+            "--push-to-talk",
+            help="Be heard after the space bar only: tap or hold it, and tap again, let go or "
+            "fall silent when you are done. It interrupts a reply at once. A typed line is a turn.",
+        ),
+    ] = False,
     persona: Annotated[
         str | None,
         typer.Option(metavar="FILE|TEXT", help="Who the assistant is, in a file or in words."),
@@ -106,6 +117,7 @@ def run(
         ("--input-device", "audio.input_device", device(input_device)),
         ("--output-device", "audio.output_device", device(output_device)),
         ("--headset", "echo.cancel", "off" if headset else None),
+        ("--push-to-talk", "turn.mode", "push-to-talk" if push_to_talk else None),
         ("--persona", *persona_flag(persona)),
         ("--voice", "synthesizer.voice", voice_path(voice)),
         ("--turns", "session.turns", turns),
@@ -114,6 +126,7 @@ def run(
     ]
     loaded = load(backend, config, [flag for flag in chosen if flag[2] is not None])
     settings = loaded.config
+    by_key = settings.turn.mode == "push-to-talk" and not text
     starter = (STARTER_NOTICE,) if (backend, settings.backend) == ("auto", "starter") else ()
     resumed = None if continue_ is None else kept_conversation(continue_)
     options = Options(
@@ -123,12 +136,13 @@ def run(
         events=events,
         pace=pace,
         typed=sys.stdin if text else None,
+        keys=TalkKeys(sys.stdin, sys.stderr if json else sys.stdout) if by_key else None,
         debug=debug,
         resumed=resumed,
         past=() if resumed is None else past_turns(database_path(), resumed),
-        notices=(*loaded.notes, *starter),
+        notices=(*loaded.notes, *starter, *((KEYS,) if by_key else ())),
     )
-    hold_conversation(settings, options, screen(as_json=json, typed=text, debug=debug))
+    hold_conversation(settings, options, screen(as_json=json, typed=text, keys=by_key, debug=debug))
 
 
 def persona_flag(value: str | None) -> tuple[str, Any]:

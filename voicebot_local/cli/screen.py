@@ -13,17 +13,18 @@ from voicebot_local.metrics import TurnReport
 from voicebot_local.start import Screen
 
 
-def screen(*, as_json: bool, typed: bool, debug: bool) -> Screen:
+def screen(*, as_json: bool, typed: bool, keys: bool, debug: bool) -> Screen:
     """JSON where asked for; a live display on a terminal; plain lines elsewhere.
 
-    A live display and a line that is being typed would tear each other up, and so would what
-    engines write with --debug: both get lines.
+    A live display and a line that is being typed (`typed`, or `keys` beside the key to talk) would
+    tear each other up, and so would what engines write with --debug: they get lines.
     """
     if as_json:
         return JsonTurns(typed=typed)
-    if sys.stdout.isatty() and not (typed or debug):
+    if sys.stdout.isatty() and not (typed or keys or debug):
         return Display(Console())
-    return Lines(sys.stdout, typed=typed, echo=not (typed and sys.stdin.isatty()))
+    echo = not (typed and sys.stdin.isatty())
+    return Lines(sys.stdout, typed=typed, echo=echo, keys=keys)
 
 
 class JsonTurns(Lines):

@@ -151,8 +151,8 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
                 gaps.append((entry.at, event.samples))
             case ReplyDrafted() | TurnCommitted():
                 begun.setdefault((event.turn, event.revision), entry.at)
-            case ReplyStopped(reason="resumed" | "typed"):
-                if event.reason == "typed" and (event.turn, event.revision) in audible:
+            case ReplyStopped(reason="resumed" | "typed" | "pressed"):
+                if event.reason != "resumed" and (event.turn, event.revision) in audible:
                     continue  # It was of use until then.
                 start = begun.get((event.turn, event.revision), entry.at)
                 taken_back.append((start, entry.at))

@@ -42,6 +42,8 @@ from voicebot_local.events import (
     Stage,
     StageFailed,
     StopReason,
+    TalkPressed,
+    TalkReleased,
     Transcribed,
     TurnCommitted,
     TurnDiscarded,
@@ -55,6 +57,7 @@ from voicebot_local.turns.barge_in import BargeIn, Overlap
 from voicebot_local.turns.end_of_turn import EndOfTurn
 from voicebot_local.turns.endpointing import SpeechRun
 from voicebot_local.turns.settings import TurnSettings
+from voicebot_local.turns.talking import TalkKey
 from voicebot_local.turns.turn import Turn
 
 OVERLAP_SILENCE_S = 0.25
@@ -87,6 +90,7 @@ class TurnMachine:
         self._run = SpeechRun(settings)
         self._end = EndOfTurn(settings)
         self._barge_in = BargeIn(settings)
+        self._key = TalkKey(settings)
         self._overlap_from = 0
         self._overlap_voiced_s = 0.0
         self._position = 0
@@ -124,7 +128,8 @@ class TurnMachine:
     def quiet(self) -> bool:
         """True when nobody has spoken for as long as a turn's end takes."""
         quiet_s = (self._position - self._audio_to) / RECOGNIZER_RATE
-        return self._run.voiced_s == 0 and quiet_s >= self._settings.end_silence_s
+        silent = self._run.voiced_s == 0 and quiet_s >= self._settings.end_silence_s
+        return silent and not self._key.down
 
     @property
     def silence_s(self) -> float:
@@ -157,6 +162,10 @@ class TurnMachine:
                 return self._on_scored(event)
             case UserTyped():
                 return self._on_typed(event.text)
+            case TalkPressed():
+                return self._on_released() if self._key.down else self._on_pressed()
+            case TalkReleased():
+                return self._on_released()
             case PlayoutStarted():
                 if self._is_current(event.turn, event.revision):
                     self._turn.audible_from = self._position
@@ -176,7 +185,10 @@ class TurnMachine:
     def _on_voice(self, event: VoiceActivity) -> list[Decision]:
         self._position = event.position
         pause_s, voiced_s = self._run.silence_s, self._run.voiced_s
-        self._run.push(event.position, event.probability)
+        idle = self.state is State.IDLE and self._run.voiced_s == 0
+        self._run.push(
+            event.position, self._key.heard(event.probability, event.position, idle=idle)
+        )
         if self.state is State.HEARING:
             if pause_s > 0 and self._run.silence_s == 0:
                 self._end.resumed(pause_s)
@@ -261,7 +273,8 @@ class TurnMachine:
         """Nobody is known to speak; somebody may have begun to."""
         if self.state not in (State.PAUSING, State.DECIDING):
             return self._end_if_over()
-        over = (self._position - self._spoken_to) / RECOGNIZER_RATE >= self._end.wait_s
+        silence_s = (self._position - self._spoken_to) / RECOGNIZER_RATE
+        over = self._key.released or silence_s >= self._end.wait_s
         if over and self.state is State.PAUSING:
             self._decided_at = self._position
         # Late words may show that it is not over after all.
@@ -386,6 +399,26 @@ class TurnMachine:
         self._run.ignore()
         return [*made, TurnDiscarded(turn.number, reason)]
 
+    # --- the user presses the key to talk ---
+
+    def _on_pressed(self) -> list[Decision]:
+        self._key.press(self._position)
+        if self.state not in (State.REPLYING, State.OVERLAPPING):
+            return []
+        made = self._stop_reply("pressed") + self._finish("interrupted")
+        return made + self._discard_overlap("listening") + self._end_if_over()
+
+    def _on_released(self) -> list[Decision]:
+        if not self._key.down:
+            return []
+        self._key.release()
+        if self.state is not State.HEARING:
+            return self._while_quiet()
+        ended = self._end_part(self._turn)
+        self._run.reset()
+        self.state = State.PAUSING
+        return [ended, *self._while_quiet()]
+
     # --- the reply ---
 
     def _on_typed(self, text: str) -> list[Decision]:
@@ -410,6 +443,7 @@ class TurnMachine:
         if turn.draft != text:
             turn.next_revision()
         turn.draft = None
+        self._key.turn_over()
         return [TurnCommitted(turn.number, turn.revision, text, decided_at)]
 
     def _drop_draft(self, reason: StopReason) -> list[Decision]:
@@ -475,6 +509,7 @@ class TurnMachine:
 
     def _apologize(self, stage: Stage) -> list[Decision]:
         self.state = State.REPLYING
+        self._key.turn_over()
         return [Apologized(self._turn.number, self._turn.next_revision(), stage)]
 
     def _next_number(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +13,18 @@ class TurnSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    mode: Literal["open", "push-to-talk"] = Field(
+        "open",
+        description='Who begins a turn: "open" hears all speech, "push-to-talk" only what follows '
+        "the space bar.",
+    )
+    talk_wait_s: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="In push-to-talk, how long speech may take to begin after the space bar (s); "
+        "longer leaves more time to think, and the microphone open after a slip.",
+    )
     vad_threshold: float = Field(
         0.5, gt=0, lt=1, description="Speech begins at this voice probability; higher misses more."
     )
