@@ -78,6 +78,20 @@ def test_silence_ends_the_turn_as_well_and_the_key_has_to_be_pressed_anew() -> N
     assert t.pause(1) + t.speak(3) == []
 
 
+def test_a_press_just_after_silence_has_ended_the_turn_does_not_interrupt_the_reply() -> None:
+    t = by_key()
+    t.see(TalkPressed())
+    t.speak(1)
+    t.pause(1)
+    t.final(1, 0, "hello")
+    assert t.machine.state is State.REPLYING
+    t.see(PlayoutStarted(1, 0, 0))
+    t.pause(0.3)
+    assert t.see(TalkPressed()) == []
+    assert t.speak(1) == []
+    assert t.see(TalkPressed())[0] == ReplyStopped(1, 0, "pressed")
+
+
 def test_the_key_interrupts_a_reply_at_once() -> None:
     t = answered()
     assert t.speak(3) == []

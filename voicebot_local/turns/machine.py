@@ -402,6 +402,8 @@ class TurnMachine:
     # --- the user presses the key to talk ---
 
     def _on_pressed(self) -> list[Decision]:
+        if self._key.late(self._position):
+            return []
         self._key.press(self._position)
         if self.state not in (State.REPLYING, State.OVERLAPPING):
             return []
@@ -443,7 +445,7 @@ class TurnMachine:
         if turn.draft != text:
             turn.next_revision()
         turn.draft = None
-        self._key.turn_over()
+        self._key.turn_over(self._position)
         return [TurnCommitted(turn.number, turn.revision, text, decided_at)]
 
     def _drop_draft(self, reason: StopReason) -> list[Decision]:
@@ -509,7 +511,7 @@ class TurnMachine:
 
     def _apologize(self, stage: Stage) -> list[Decision]:
         self.state = State.REPLYING
-        self._key.turn_over()
+        self._key.turn_over(self._position)
         return [Apologized(self._turn.number, self._turn.next_revision(), stage)]
 
     def _next_number(self) -> int:

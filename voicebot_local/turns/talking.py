@@ -5,6 +5,9 @@ from __future__ import annotations
 from voicebot_local.providers.base import RECOGNIZER_RATE
 from voicebot_local.turns.settings import TurnSettings
 
+LATE_S = 1.0
+"""Who presses the key so soon after silence has ended the turn meant to end it (s)."""
+
 
 class TalkKey:
     """In push-to-talk, sound counts as speech only between a press of the key and the end of the
@@ -14,6 +17,7 @@ class TalkKey:
         self._needed = settings.mode == "push-to-talk"
         self._wait = round(settings.talk_wait_s * RECOGNIZER_RATE)
         self._pressed_at: int | None = None
+        self._over_at: int | None = None
         self.released = False
         """The user has said with the key that the turn is over."""
 
@@ -30,9 +34,15 @@ class TalkKey:
         """The user is done."""
         self._pressed_at, self.released = None, True
 
-    def turn_over(self) -> None:
+    def turn_over(self, position: int) -> None:
         """What was said is being answered: the key has to be pressed anew."""
+        self._over_at = position if self.down else None
         self._pressed_at, self.released = None, False
+
+    def late(self, position: int) -> bool:
+        """Whether a press now comes too late for the turn that silence has ended meanwhile."""
+        over_at, self._over_at = self._over_at, None
+        return over_at is not None and position - over_at < LATE_S * RECOGNIZER_RATE
 
     def heard(self, probability: float, position: int, *, idle: bool) -> float:
         """The probability of speech that counts. Who presses the key and says nothing for too long
