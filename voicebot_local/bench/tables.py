@@ -34,9 +34,9 @@ def print_results(console: Console, results: Results, summaries: list[Summary]) 
     console.print(wording.circumstances(results), style="dim", highlight=False)
     for summary in summaries:
         if summary.turns < 20:
+            count = f"{summary.turns} turns are" if summary.turns != 1 else "1 turn is"
             console.print(
-                f"{summary.stack}: {summary.turns} turn(s) are few for a 95th percentile; "
-                "--repeat plays them again.",
+                f"{summary.stack}: {count} few for a 95th percentile; --repeat plays them again.",
                 style="yellow",
                 highlight=False,
             )
