@@ -30,6 +30,8 @@ class Hub:
         from huggingface_hub import constants
 
         self._client: Any = huggingface_hub
+        # Its warnings would tear the progress bars; its errors are told in our words.
+        self._client.logging.set_verbosity_error()
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
 
     def look_up(self, model: Model, commit: str) -> tuple[RemoteFile, ...]:
