@@ -46,9 +46,11 @@ def test_a_pause_of_700_ms_after_a_dangling_word_does_not_end_the_turn(
     assert 0.5 < t.waited_s(second) < 0.75 + VAD_S + 0.05
 
 
-def test_after_and_no_reply_is_even_prepared() -> None:
-    t = Talk(Said(0.5, 1.5, "we walked home and"), Said(2.5, 3.2, "had some tea"))
-    snapshot.check(t.entries, "dangling")
+@pytest.mark.parametrize("partial", [True, False], ids=["partial words", "final words only"])
+def test_after_and_no_reply_is_even_prepared(partial: bool) -> None:
+    first, second = Said(0.5, 1.5, "we walked home and"), Said(2.5, 3.2, "had some tea")
+    t = Talk(first, second, partial=partial)
+    snapshot.check(t.entries, "dangling" if partial else "dangling_final_words_only")
     (drafted,) = (e.event for e in t.entries if isinstance(e.event, ReplyDrafted))
     assert drafted.text == "we walked home and had some tea"
 

@@ -137,8 +137,13 @@ class TurnMachine:
         if self.state is State.HEARING:
             return self._run.silence_s
         if self.state is State.PAUSING and self._run.voiced_s == 0:
-            return (self._position - self._spoken_to) / RECOGNIZER_RATE
+            return self._paused_s
         return 0.0
+
+    @property
+    def _paused_s(self) -> float:
+        """Time since the last speech of a part that is over (s)."""
+        return (self._position - self._spoken_to) / RECOGNIZER_RATE
 
     @property
     def _spoken(self) -> Turn:
@@ -273,8 +278,7 @@ class TurnMachine:
         """Nobody is known to speak; somebody may have begun to."""
         if self.state not in (State.PAUSING, State.DECIDING):
             return self._end_if_over()
-        silence_s = (self._position - self._spoken_to) / RECOGNIZER_RATE
-        over = self._key.released or silence_s >= self._end.wait_s
+        over = self._key.released or self._paused_s >= self._end.wait_s
         if over and self.state is State.PAUSING:
             self._decided_at = self._position
         # Late words may show that it is not over after all.
@@ -288,6 +292,8 @@ class TurnMachine:
             return []
         if self.state is State.PAUSING:
             if turn.failed or not turn.text or turn.draft is not None or not self._may_draft:
+                return []
+            if self._paused_s < self._end.eager_s:  # The last words say that more will come.
                 return []
             turn.drafts += 1
             revision = turn.next_revision()
