@@ -15,6 +15,7 @@ backend = "local"
 [recognizer]
 model = "{recognizer}"
 device = "{device}"
+{threads}
 
 [chat]
 model = "{chat}"
@@ -22,6 +23,7 @@ context_tokens = {context}
 max_reply_tokens = {reply}
 gpu_layers = {layers}
 seed = 1
+{threads}
 
 [synthesizer]
 model = "{synthesizer}"
@@ -29,6 +31,7 @@ voice = "Test Voice"
 device = "{device}"
 precision = "{precision}"
 seed = 1
+{threads}
 
 [gpu]
 parking = "{parking}"
@@ -116,6 +119,7 @@ class Setting:
                 device=self.device,
                 precision=precision or self.precisions[-1],
                 parking=parking,
+                threads="threads = 1" if self.tiny else "",
             )
         )
         return file

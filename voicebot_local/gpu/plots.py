@@ -27,7 +27,7 @@ from voicebot_local.events import (
     VoiceActivity,
 )
 from voicebot_local.gpu.simulate import GOOD_FIRST_AUDIO_S, Outcome
-from voicebot_local.gpu.trace import Report
+from voicebot_local.gpu.trace import MOVES, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,7 @@ COLOURS = ("#6b7280", "#0072b2", "#d55e00", "#009e73", "#6b7280")
 """Of the rows; the middle ones differ for eyes that do not tell red from green as well."""
 WAIT_COLOUR = "#e5b800"
 GAP_COLOUR = "#cc0000"
+MOVE_COLOUR = "#cc79a7"
 BAR, THIN_BAR = 0.6, 0.16
 LEAD_S, TAIL_S = 0.3, 0.4
 POLICY_STYLES = {
@@ -84,7 +85,7 @@ def draw_turn(
     close.set_title("From the end of your speech to the first sound of the reply", loc="left")
     _mark(close, [("you end", spoken_s), ("turn is over", turn.committed), ("heard", first_s)])
     whole.axvspan(*window, color="#000000", alpha=0.06, linewidth=0)
-    _legend(figure)
+    _legend(figure, moves=bool(report.swaps))
     _save(figure, path)
 
 
@@ -177,7 +178,9 @@ def _draw_rows(axes: Axes, turn: Turn, report: Report, window: Span, label: str)
             for step in report.steps
             if step.tenant == tenant and step.ended >= start and step.queued <= end
         ]
-        _bars(axes, row, [(step.started, step.ended) for step in steps], COLOURS[row])
+        for moves, colour in ((False, COLOURS[row]), (True, MOVE_COLOUR)):
+            spans = [(s.started, s.ended) for s in steps if (s.kind in MOVES) is moves]
+            _bars(axes, row, spans, colour)
         waits = [(step.queued, step.started) for step in steps]
         _bars(axes, row + (BAR + THIN_BAR) / 2, waits, WAIT_COLOUR, THIN_BAR)
     _bars(axes, 4, turn.playout, COLOURS[4])
@@ -221,7 +224,7 @@ def _mark(axes: Axes, moments: Iterable[tuple[str, float | None]]) -> None:
             )
 
 
-def _legend(figure: Figure) -> None:
+def _legend(figure: Figure, *, moves: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -230,9 +233,10 @@ def _legend(figure: Figure) -> None:
             Patch(color=WAIT_COLOUR, label="waits for the device"),
             Patch(color=GAP_COLOUR, label="gap in the reply"),
             Line2D([], [], color="black", marker="v", linestyle="", label="a clause is written"),
+            *[Patch(color=MOVE_COLOUR, label="weights move")] * moves,
         ],
         loc="outside lower center",
-        ncols=3,
+        ncols=4,
         frameon=False,
     )
 
