@@ -46,6 +46,7 @@ from voicebot_local.session import BlockSink, Session, SessionSettings
 from voicebot_local.stopping import Stop, stopping
 from voicebot_local.talk_key import TalkKeys
 from voicebot_local.turns.conversation import PastTurn
+from voicebot_local.turns.settings import TurnSettings
 from voicebot_local.typing_in import TypedTurns
 from voicebot_local.usage import Usage
 
@@ -200,7 +201,7 @@ async def _converse(
         log.append(_timed(notice, log) if isinstance(notice, StepsDone) else notice)
 
     settings = SessionSettings(
-        config.turn,
+        _turn_settings(config, plan),
         system_prompt(config.persona),
         config.backend,
         config.session.turns,
@@ -240,6 +241,11 @@ async def _converse(
                 tasks.cancel_scope.cancel()
     if summary := usage.summary():
         screen.say(summary)
+
+
+def _turn_settings(config: Config, plan: Plan) -> TurnSettings:
+    """As configured, but no drafts where each of them would move the weights there and back."""
+    return config.turn.model_copy(update={"max_revisions": 0}) if plan.parked else config.turn
 
 
 def _replans(plan: Plan) -> bool:

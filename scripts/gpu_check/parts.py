@@ -30,7 +30,7 @@ def parts(setting: Setting) -> Mapping[str, Mapping[str, Item]]:
         "environment": {"machine": machine},
         "models": {name: partial(_model, make) for name, make in setting.models().items()},
         "tests": {"gpu-marked": partial(_tests, setting)},
-        "asr": {name: partial(_asr, setting, name) for name in setting.recognizers},
+        "asr": {name: partial(_asr, setting, name) for name in setting.recognizer_runs},
         "llm": {"our engine and llama-cpp-python's": partial(_llm, setting)},
         "tts": {name: partial(_tts, setting, name) for name in setting.precisions},
         "memory": {name: partial(_memory, setting, name) for name in setting.precisions},
@@ -70,6 +70,10 @@ def _bench(setting: Setting, module: str, *words: object) -> Values:
     return dict(json.loads(file.read_text())) | {"said": said}
 
 
+def _fenced(text: str) -> str:
+    return f"```\n{text.strip()}\n```"
+
+
 def _model(make: Callable[[], Path]) -> Values:
     out = make()
     files = [out] if out.is_file() else list(out.iterdir())
@@ -86,12 +90,22 @@ def _tests(setting: Setting) -> Values:
 
 
 def _asr(setting: Setting, name: str) -> Values:
-    words = ["--model", setting.recognizer(name), "--device", setting.device]
-    words += ["--threads", 1] if setting.tiny else []
-    seconds = 6 if setting.tiny else 60
-    return _bench(
-        setting, "scripts.bench_nemo", *words, "--times", setting.rounds, "--seconds", seconds
+    """A chunk by the library's call and by ours, and what it costs over minutes of speech."""
+    model, _, precision = name.partition(" ")
+    words = ["--model", setting.recognizer(model), "--precision", precision]
+    minutes = ["--minutes", 0 if setting.tiny else 10, "--sounds", DATA / "nemo"]
+    found = _bench(
+        setting,
+        "scripts.bench_nemo_step",
+        *(*words, "--device", setting.device, "--times", setting.rounds, *minutes),
     )
+    own, stock = found["own"], found["stock"]
+    return found | {
+        "table": _fenced(found["said"]),
+        "stock, ms a chunk": stock["chunk_ms"],
+        "ours, ms a chunk": own["chunk_ms"],
+        "ours, real-time factor": own["chunk_ms"] / 1000 / found["chunk_s"],
+    }
 
 
 def _llm(setting: Setting) -> Values:
@@ -164,7 +178,7 @@ def _contention(setting: Setting) -> Values:
         "scripts.contention",
         *("--config", setting.config(), "--rounds", rounds, "--replies", replies),
     )
-    return found | {"table": "```\n" + found["said"].strip() + "\n```"}
+    return found | {"table": _fenced(found["said"])}
 
 
 def _conversation(setting: Setting, parking: str) -> Values:

@@ -54,6 +54,13 @@ class Setting:
         return ("tiny",) if self.tiny else ("115m", "0.6b")
 
     @property
+    def recognizer_runs(self) -> tuple[str, ...]:
+        """Which of them is measured, and in which precision."""
+        if self.tiny:
+            return ("tiny float32",)
+        return ("115m float32", "0.6b float32", "0.6b bfloat16")
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """Of the synthesizer's GPT."""
         return ("float32",) if self.tiny else ("float32", "float16")

@@ -114,10 +114,14 @@ def read_log(path: Path) -> list[Entry]:
     return [from_json(json.loads(line)) for line in path.read_text("utf-8").splitlines()]
 
 
-def check_log(entries: Sequence[Entry], turns: int = 0) -> None:
+def check_log(
+    entries: Sequence[Entry], turns: int = 0, settings: TurnSettings | None = None
+) -> None:
     """The log is whole, decides the same again, and no rule about the device is broken."""
     assert [entry.seq for entry in entries] == list(range(len(entries)))
-    for observation, logged, made in replay(entries, TurnMachine(TurnSettings(), turns)):
+    for observation, logged, made in replay(
+        entries, TurnMachine(settings or TurnSettings(), turns)
+    ):
         assert made == logged, observation
     assert examine(entries, step_limit_s=HUNG_S).violations == []
 

@@ -11,6 +11,7 @@ from tests.cli.test_run_local import DATA, local
 from tests.engines.xtts_fixture import tiny_xtts
 from voicebot_local.events import EngineLoaded, SpeechProduced
 from voicebot_local.gpu.trace import Step, examine
+from voicebot_local.turns.settings import TurnSettings
 
 __all__ = ["local", "tiny_xtts"]
 
@@ -41,7 +42,8 @@ def test_parked_by_turns_the_replies_are_the_same(
         done = converse("--config", config, *recordings, "--events", events)
         assert done.code == 0, done.said
         log = read_log(events)
-        check_log(log)
+        drafts = {} if parking == "never" else {"max_revisions": 0}
+        check_log(log, settings=TurnSettings(**drafts))
         told[parking] = [(turn["user"], turn["assistant"]) for turn in done.turns]
         made[parking] = [
             (event.turn, event.clause, event.samples)

@@ -28,7 +28,7 @@ from voicebot_local.events import (
 )
 from voicebot_local.events_file import read_events
 from voicebot_local.gpu.plots import draw_turn, read_turn
-from voicebot_local.gpu.trace import RULES, Report, Waits, chrome_trace, examine
+from voicebot_local.gpu.trace import RULES, Report, Swaps, Waits, chrome_trace, examine
 
 Timed = tuple[float, Event]
 
@@ -82,6 +82,22 @@ def test_a_clean_log() -> None:
         2, pytest.approx(0.01), pytest.approx(0.01), pytest.approx(0.01)
     )
     assert report.longest["tts"].ended == 2.07
+
+
+def test_moves_of_weights_are_listed() -> None:
+    """A move is made of parts; what another engine does between them belongs to none."""
+    moves = [
+        ("unpark", 3.0, 3.0, 3.1),
+        ("unpark", 3.1, 3.2, 3.3),
+        ("token", 3.3, 3.3, 3.4),
+        ("park", 3.5, 3.5, 3.52),
+        ("unpark", 4.0, 4.0, 4.1),
+    ]
+    between = steps("asr", (3.1, 3.12, 3.18))
+    report = examine(log([*CLEAN, (4.1, DeviceSteps("tts", 7, tuple(moves))), between]))
+    assert report.violations == []
+    assert report.swaps["tts", "unpark"] == Swaps(2, pytest.approx(0.2), pytest.approx(0.3))
+    assert report.swaps["tts", "park"] == Swaps(1, pytest.approx(0.02), pytest.approx(0.02))
 
 
 BROKEN = {

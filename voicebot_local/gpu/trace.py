@@ -275,16 +275,16 @@ def _waits(steps: list[Step]) -> Waits:
 def _swaps(steps: list[Step]) -> dict[tuple[str, str], Swaps]:
     """A move is all steps of its kind that a process did with no other step of its own between."""
     moves: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    last: dict[int, str] = {}
+    last: dict[tuple[str, int], str] = {}
     for step in steps:
         if step.kind in MOVES:
             key = (step.tenant, step.kind)
-            if last.get(step.process) == step.kind:
+            if last.get((step.tenant, step.process)) == step.kind:
                 begun, _ = moves[key].pop()
                 moves[key].append((begun, step.ended))
             else:
                 moves[key].append((step.started, step.ended))
-        last[step.process] = step.kind
+        last[step.tenant, step.process] = step.kind
     took = {key: sorted(end - start for start, end in all_) for key, all_ in moves.items()}
     return {key: Swaps(len(all_), median(all_), all_[-1]) for key, all_ in took.items()}
 
