@@ -60,6 +60,13 @@ def test_every_option_is_described(path: tuple[str, ...]) -> None:
             assert parameter.help, parameter.opts
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: " ".join(path) or "all")
+def test_no_line_of_a_list_of_commands_is_cut(run: Run, path: tuple[str, ...]) -> None:
+    _, out, _ = run(*path, "--help")
+    _, _, listed = out.partition("\nCommands:\n")
+    assert not [line for line in listed.splitlines() if line.endswith("...")]
+
+
 def test_all_commands_are_listed_under_headings(run: Run) -> None:
     _, out, _ = run("--help")
     for command in COMMANDS:

@@ -55,7 +55,10 @@ def check(
     backend: Backend = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Say everything that is wrong with a configuration; exits with 2 where something is."""
+    """Say everything that is wrong with a configuration.
+
+    Exits with 2 where something is. What is missing on this machine is told, and is no mistake.
+    """
     wrong = config_view.problems(backend, file)
     own = file or paths.config_file()
     subject = str(own) if own.is_file() else "The configuration"
@@ -106,7 +109,10 @@ def init(
     backend: Backend = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Begin a configuration file: every key with what it does, ready to be changed."""
+    """Begin a configuration file of your own.
+
+    Every key stands in it with what it does; take the # from those that you change.
+    """
     if backend == "auto":
         backend = load().config.backend
     if not (paths.configs_dir() / f"{backend}.toml").is_file():

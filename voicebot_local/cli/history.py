@@ -67,7 +67,7 @@ def list_(as_json: AsJson = False) -> None:
 
 @history.command(cls=OneCommand)
 def show(number: Number = LAST) -> None:
-    """Show what was said in a conversation, and what of each reply was heard."""
+    """Show what was said, and what of each reply was heard."""
     conversation = kept_conversation(number)
     print(_as_text(_read(lambda connection: store.turns(connection, conversation))), end="")
 
@@ -82,7 +82,7 @@ def export(
         Path | None, typer.Option(metavar="FILE", help="Write it here; else to stdout.")
     ] = None,
 ) -> None:
-    """Export a conversation with everything that is known of its turns."""
+    """Export a conversation with all that is known of it."""
     conversation = kept_conversation(number)
     turns = _read(lambda connection: store.turns(connection, conversation))
     if form == "json":
@@ -108,9 +108,9 @@ def delete(
     everything: Annotated[bool, typer.Option("--all", help="Delete all of them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete conversations, so that nothing of them stays in the database.
+    """Delete conversations for good.
 
-    Recordings (`--record`) are files of your own, and stay.
+    Nothing of them stays in the database. Recordings (`--record`) are files of your own, and stay.
     """
     if bool(numbers) == everything:
         raise InputError("Say which conversations to delete: numbers, or --all.", store.LIST)

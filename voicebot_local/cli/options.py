@@ -28,7 +28,7 @@ Backend: TypeAlias = Annotated[
 ]
 ConfigFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="A TOML file on top of the profile."),
+    typer.Option("--config", metavar="FILE", help="A TOML file of settings, in place of your own."),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="JSON instead of words.")]
 

@@ -58,10 +58,10 @@ def add(
     recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="WAV, FLAC, OGG or MP3.")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace one of that name.")] = False,
 ) -> None:
-    """Add a voice of your own for XTTS: a recording of one person, 6 to 30 seconds.
+    """Add a voice of your own for XTTS, from a recording.
 
-    Ask its owner first. The recording is checked for length, level, clipping and noise, and a copy
-    stays on this machine.
+    6 to 30 seconds of one person; ask its owner first. It is checked for length, level,
+    clipping and noise, and a copy stays on this machine.
     """
     voice, advice = add_voice(name, recording, replace=replace)
     for line in advice:
