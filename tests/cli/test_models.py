@@ -45,7 +45,7 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 @pytest.fixture
 def online(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The hub, where the program looks for it."""
-    monkeypatch.setattr("voicebot_local.cli.models.Hub", lambda: HubSource(hub.endpoint))
+    monkeypatch.setattr("voicebot_local.cli.models_download.Hub", lambda: HubSource(hub.endpoint))
     return hub
 
 
