@@ -22,7 +22,9 @@ class TurnResult:
 
     `voice_to_voice_ms` is read off the recording; None where there was no reply, or one that began
     before the user was done (`cut_off`). `cold`: the first turn after the models were loaded.
-    `stages_ms` are the event log's. `transcript` is what the stack understood.
+    `stages_ms` are the event log's. `transcript` is what the stack understood. `commit_ms` runs
+    from the decision that the turn is over to the first audible sample; `drafts` replies were
+    prepared before it, and `draft_right` says that the last of them was the reply.
     """
 
     stack: str
@@ -35,6 +37,9 @@ class TurnResult:
     stages_ms: dict[str, float | None] = field(default_factory=dict)
     transcript: str = ""
     word_errors: WordErrors | None = None
+    commit_ms: float | None = None
+    drafts: int = 0
+    draft_right: bool = False
 
 
 @dataclass(frozen=True, slots=True)

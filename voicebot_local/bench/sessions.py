@@ -79,6 +79,7 @@ def turn_results(identity: Identity, measured: Measured) -> list[TurnResult]:
         logged = measured.logged(turn)
         transcript = " ".join(one.report.user for one in logged)
         answered = [one for one in logged if one.audible_from is not None]
+        last = answered[-1].report if answered and not turn.cut_off else None
         latency_s = turn.latency_s
         results.append(
             TurnResult(
@@ -89,9 +90,12 @@ def turn_results(identity: Identity, measured: Measured) -> list[TurnResult]:
                 None if latency_s is None else round(latency_s * 1000, 1),
                 turn.cut_off,
                 turn.reply_start is not None,
-                {} if turn.cut_off or not answered else answered[-1].report.stages_ms,
+                last.stages_ms if last else {},
                 transcript,
                 word_errors(turn.span.text, transcript) if turn.span.text else None,
+                last.commit_ms if last else None,
+                last.drafts if last else 0,
+                last.draft_right if last else False,
             )
         )
     return results

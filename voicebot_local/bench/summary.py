@@ -18,7 +18,9 @@ class Summary:
     """One stack. Times in milliseconds; shares and rates are of 1; None where nothing was measured.
 
     `turns` were played, `unanswered` got no reply, `cut_off` one that began too early.
-    `cpu_s_per_min`: processor seconds a minute of conversation, by process.
+    `cpu_s_per_min`: processor seconds a minute of conversation, by process. `commit`: from the
+    decision that a turn is over to the first audible sample, `commit_drafted` where the reply was
+    drafted before; `drafts_right`: the share of answered turns in which it was.
     """
 
     stack: str
@@ -29,6 +31,9 @@ class Summary:
     cold: Figure | None
     warm: Figure | None
     stages: dict[str, Figure | None]
+    commit: Figure | None
+    commit_drafted: Figure | None
+    drafts_right: float | None
     barge_in: Figure | None
     not_stopped: int
     false_interruptions_per_min: float | None
@@ -133,6 +138,11 @@ def _summary(results: Results, stack: str) -> Summary:
         cold=_latency(turn for turn in turns if turn.cold),
         warm=_latency(turn for turn in turns if not turn.cold),
         stages={stage: _stage(turns, stage) for stage in STAGES},
+        commit=figure([ms for turn in turns if (ms := turn.commit_ms) is not None]),
+        commit_drafted=figure(
+            [ms for turn in turns if turn.draft_right and (ms := turn.commit_ms) is not None]
+        ),
+        drafts_right=_drafts_right(turns),
         barge_in=figure([one.reaction_ms for one in barge_ins if one.stopped]),
         not_stopped=sum(not one.stopped for one in barge_ins),
         false_interruptions_per_min=_per(
@@ -157,6 +167,14 @@ def _summary(results: Results, stack: str) -> Summary:
 
 def _latency(turns: Iterable[TurnResult]) -> Figure | None:
     return figure([t.voice_to_voice_ms for t in turns if t.voice_to_voice_ms is not None])
+
+
+def _drafts_right(turns: list[TurnResult]) -> float | None:
+    """None where the log says nothing of it, or nothing is ever drafted."""
+    known = [turn for turn in turns if turn.commit_ms is not None]
+    if not any(turn.drafts for turn in known):
+        return None
+    return sum(turn.draft_right for turn in known) / len(known)
 
 
 def _stage(turns: Iterable[TurnResult], stage: str) -> Figure | None:

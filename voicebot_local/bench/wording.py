@@ -50,10 +50,15 @@ def groups(summaries: list[Summary]) -> list[Group]:
         _line(STAGE_NAMES[stage], [of_figure(s.stages[stage]) for s in summaries])
         for stage in STAGES
     ]
+    stages += [
+        _line("from the decision to sound", [of_figure(s.commit) for s in summaries]),
+        _line("… where the draft was right", [of_figure(s.commit_drafted) for s in summaries]),
+    ]
     turns = [
         _line("turns played", [str(s.turns) for s in summaries]),
         _line("without a reply", [str(s.unanswered) for s in summaries]),
         _line("cut off too early", [f"{s.cut_off} ({s.cut_off_rate:.1%})" for s in summaries]),
+        _line("answered by a draft", [_share(s.drafts_right) for s in summaries]),
         _line("barge-in, ms until silence", [_barge_in(s) for s in summaries]),
         _line(
             "false interruptions a minute",
@@ -240,6 +245,10 @@ def _words(summary: Summary) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return NOTHING if value is None else format(value, form)
+
+
+def _share(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.0%}"
 
 
 def _gib(value: int | None) -> str:
