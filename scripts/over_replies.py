@@ -160,12 +160,12 @@ def report(overs: list[Over], starts: list[float], events: Path, record: Path) -
                 until = min(b for a, b in replies if a / rate < begin < b / rate)
                 silent_ms.append((until / rate - begin) * 1000)
             what = "stopped" if stops else "resumed" if resumes else "not paused"
-            print(f"  {kind}: {over.text!r} {what}")  # noqa: T201
+            print(f"  {kind}: {over.text!r} {what}")
         figures = ""
         if silent_ms:
             p50, p95 = np.percentile(silent_ms, [50, 95])
             figures = f"; silent after {p50:.0f} / {p95:.0f} / {max(silent_ms):.0f} ms"
-        print(  # noqa: T201
+        print(
             f"{kind}: {stopped} of {spoken_over} replies stopped, {paused} paused{figures}"
         )
 
