@@ -165,9 +165,7 @@ def report(overs: list[Over], starts: list[float], events: Path, record: Path) -
         if silent_ms:
             p50, p95 = np.percentile(silent_ms, [50, 95])
             figures = f"; silent after {p50:.0f} / {p95:.0f} / {max(silent_ms):.0f} ms"
-        print(
-            f"{kind}: {stopped} of {spoken_over} replies stopped, {paused} paused{figures}"
-        )
+        print(f"{kind}: {stopped} of {spoken_over} replies stopped, {paused} paused{figures}")
 
 
 if __name__ == "__main__":

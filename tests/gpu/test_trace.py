@@ -253,3 +253,11 @@ def test_no_file_and_a_directory(tmp_path: Path) -> None:
         read_events(tmp_path / "none")
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         read_events(tmp_path)
+
+
+def test_a_step_that_was_granted_before_a_recognizer_asked_may_begin_after_it() -> None:
+    chunk = steps("asr", (1.0, 1.05, 1.06))
+    one = steps("llm", (0.9, 1.01, 1.05))
+    assert examine(log([one, chunk])).violations == []
+    two = steps("llm", (0.9, 0.91, 1.005), (1.005, 1.01, 1.05))
+    assert [found.rule for found in examine(log([two, chunk])).violations] == [3]

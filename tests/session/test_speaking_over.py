@@ -87,7 +87,7 @@ def test_words_end_the_reply_and_are_the_next_turn() -> None:
     first, second = records(c.entries)
     assert (first.outcome, second.user) == ("interrupted", "what about the other numbers")
     (stopped,) = c.of(ReplyStopped)
-    assert stopped.at - 3.2 <= 0.75, "the second word and the recognizer's delay"
+    assert stopped.at - 3.2 <= 1.0, "two words, the recognizer's delay, and a third to be sure"
     assert c.silence_after(3.2) <= 0.25
     assert_heard_is_what_was_played(c)
 

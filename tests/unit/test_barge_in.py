@@ -29,9 +29,15 @@ SETTINGS = TurnSettings()
 
 
 def judge(
-    text: str, voiced_s: float = 0.3, since_s: float = 0.4, *, complete: bool = False
+    text: str,
+    voiced_s: float = 0.3,
+    since_s: float = 0.4,
+    *,
+    complete: bool = False,
+    sure: str | None = None,
 ) -> str | None:
-    return BargeIn(SETTINGS).judge(Overlap(since_s, voiced_s, text, complete))
+    sure = text if sure is None else sure
+    return BargeIn(SETTINGS).judge(Overlap(since_s, voiced_s, text, sure, complete))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +61,11 @@ def test_signs_of_listening_and_single_words_go_on_once_they_are_over(text: str)
     assert judge(text, complete=True) == "go on"
 
 
+def test_words_that_may_still_become_one_do_not_yield() -> None:
+    assert judge("oak you", sure="oak") is None
+    assert judge("okay", sure="", complete=True) == "go on"
+
+
 def test_lasting_speech_yields_where_words_do_not_come() -> None:
     assert judge("", voiced_s=0.79) is None
     assert judge("", voiced_s=0.8) == "yield"
@@ -62,7 +73,7 @@ def test_lasting_speech_yields_where_words_do_not_come() -> None:
     assert judge("yeah yeah right", voiced_s=0.8) is None
     assert judge("", voiced_s=0.8, complete=True) == "go on", "its words are known: there are none"
     never = BargeIn(TurnSettings(barge_in_speech_s=0))
-    assert never.judge(Overlap(1.9, 1.9, "", complete=False)) is None
+    assert never.judge(Overlap(1.9, 1.9, "", "", complete=False)) is None
 
 
 def test_without_words_it_goes_on_after_a_while() -> None:
@@ -99,7 +110,8 @@ def kinds(made: list[Decision]) -> list[type]:
 def test_words_over_the_reply_are_the_next_turn() -> None:
     t = overlapped()
     t.speak(0.2)
-    assert t.partial(2, 0, "what about") == [
+    assert t.partial(2, 0, "what about") == []
+    assert t.partial(2, 0, "what about france") == [
         ReplyStopped(1, 0, "barge-in"),
         TurnFinished(1, "interrupted"),
     ]

@@ -15,13 +15,15 @@ Verdict: TypeAlias = Literal["yield", "go on"]
 class Overlap:
     """What is known of the sound so far.
 
-    `since_s` it began, `voiced_s` of it is speech, `text` is understood; `complete`: it is over,
-    and so is its transcript. `failed`: nobody can tell the words.
+    `since_s` it began, `voiced_s` of it is speech, `text` is understood; `sure` of it is what two
+    transcripts in a row agree on. `complete`: it is over, and so is its transcript. `failed`:
+    nobody can tell the words.
     """
 
     since_s: float
     voiced_s: float
     text: str
+    sure: str
     complete: bool
     failed: bool = False
 
@@ -29,9 +31,10 @@ class Overlap:
 class BargeIn:
     """Judges a sound over a reply, which stands still meanwhile. Pure.
 
-    A stop word yields at once, and so do enough words that are not signs of listening. Speech
-    without such signs yields when it lasts. What ends before that, or stays without words for too
-    long, was no interruption.
+    A stop word yields at once. Enough words that are not signs of listening yield once they are
+    sure: half a word looks like several, and the reply stands still anyway. Speech without such
+    signs yields when it lasts. What ends before that, or stays without words for too long, was no
+    interruption.
     """
 
     def __init__(self, settings: TurnSettings) -> None:
@@ -44,9 +47,10 @@ class BargeIn:
         words = words_of(overlap.text)
         if self._interjections.stops_in(words):
             return "yield"
-        left = self._interjections.without_backchannels(words)
-        if len(left) >= settings.barge_in_words:
+        sure = self._interjections.without_backchannels(words_of(overlap.sure))
+        if len(sure) >= settings.barge_in_words:
             return "yield"
+        left = self._interjections.without_backchannels(words)
         lasts = overlap.voiced_s >= settings.barge_in_speech_s > 0
         untold = overlap.failed or not overlap.complete
         if lasts and untold and (left or not words):

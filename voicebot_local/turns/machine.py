@@ -57,6 +57,7 @@ from voicebot_local.turns.barge_in import BargeIn, Overlap
 from voicebot_local.turns.end_of_turn import EndOfTurn
 from voicebot_local.turns.endpointing import SpeechRun
 from voicebot_local.turns.settings import TurnSettings
+from voicebot_local.turns.stable import agreed
 from voicebot_local.turns.talking import TalkKey
 from voicebot_local.turns.turn import Turn
 
@@ -317,7 +318,9 @@ class TurnMachine:
         if event.is_final:
             turn.texts.setdefault(event.part, event.text.strip())
         else:
+            before = turn.so_far.get(event.part, "")
             turn.so_far[event.part] = event.text.strip()
+            turn.sure[event.part] = " ".join(agreed(event.text.split(), before.split()))
         if self.state is State.OVERLAPPING:
             return self._while_overlapping()
         if event.part == self.part:  # Else the newest words are not among them.
@@ -362,6 +365,7 @@ class TurnMachine:
                 since_s=(self._position - self._overlap_from) / RECOGNIZER_RATE,
                 voiced_s=self._overlap_voiced_s,
                 text=over.text_so_far,
+                sure=over.text_sure,
                 complete=not over.open and not over.waiting,
                 failed=over.failed is not None,
             )

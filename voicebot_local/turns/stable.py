@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def agreed(words: list[str], before: list[str]) -> list[str]:
+    """The words that both have in common, from the beginning."""
+    same = 0
+    while same < min(len(words), len(before)) and words[same] == before[same]:
+        same += 1
+    return words[:same]
+
+
 class StableText:
     """The words that two partial transcripts in a row have in common, from the beginning.
 
@@ -15,10 +23,6 @@ class StableText:
     def push(self, text: str) -> str:
         """Take the newest partial transcript; returns what of it is stable."""
         words = text.split()
-        same = 0
-        for word, before in zip(words[:-1], self._before, strict=False):
-            if word != before:
-                break
-            same += 1
+        same = agreed(words[:-1], self._before)
         self._before = words
-        return " ".join(words[:same])
+        return " ".join(same)

@@ -20,6 +20,8 @@ class Turn:
     parts: int = 0
     texts: dict[int, str] = field(default_factory=dict)
     so_far: dict[int, str] = field(default_factory=dict)
+    sure: dict[int, str] = field(default_factory=dict)
+    """What the newest two partial transcripts of each part agree on."""
     revision: int = -1
     draft: str | None = None
     drafts: int = 0
@@ -33,13 +35,17 @@ class Turn:
     @property
     def text(self) -> str:
         """The final transcripts."""
-        return " ".join(self.texts[part] for part in sorted(self.texts) if self.texts[part])
+        return _joined(self.texts)
 
     @property
     def text_so_far(self) -> str:
         """The final transcripts, and the partial ones where there is none yet."""
-        texts = self.so_far | self.texts
-        return " ".join(texts[part] for part in sorted(texts) if texts[part])
+        return _joined(self.so_far | self.texts)
+
+    @property
+    def text_sure(self) -> str:
+        """The final transcripts, and what the newest partial ones agree on."""
+        return _joined(self.sure | self.texts)
 
     @property
     def waiting(self) -> bool:
@@ -56,3 +62,7 @@ class Turn:
         self.revision += 1
         self.draft = self.audible_from = None
         return self.revision
+
+
+def _joined(texts: dict[int, str]) -> str:
+    return " ".join(texts[part] for part in sorted(texts) if texts[part])
