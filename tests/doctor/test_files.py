@@ -68,6 +68,16 @@ def test_large_files_are_judged_by_their_size(
     assert (found.status, "models verify" in found.summary) == ("green", True)
 
 
+def test_what_came_with_the_program_and_what_is_the_users_own(
+    config: Config, root: Path, manifest: Manifest
+) -> None:
+    starter = check_models(load_config("starter"), root, manifest)
+    assert (starter.status, "came with the program" in starter.summary) == ("green", True)
+    (root / "thinker.gguf").write_bytes(b"my own")
+    own = check_models(config, root, manifest)
+    assert (own.status, "no checksums are recorded" in own.summary) == ("green", True)
+
+
 def test_hosted_needs_none(root: Path, manifest: Manifest) -> None:
     assert check_models(load_config("hosted"), root, manifest).status == "green"
 

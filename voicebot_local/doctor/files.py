@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from voicebot_local import paths
 from voicebot_local.calling import called_as
 from voicebot_local.config import Config, missing_models, model_files
 from voicebot_local.doctor.result import Result, from_error
@@ -39,7 +40,9 @@ def check_models(config: Config, root: Path, manifest: Manifest) -> Result:
     size = sum(file.size for file in recorded.values())
     details = {"files": [str(path) for path in needed], "recorded_bytes": size}
     if not recorded:
-        said = f"all {len(needed)} here (no checksums are recorded of these)"
+        came = all(path.is_relative_to(paths.CARRIED / "models" / "starter") for path in needed)
+        how = "as they came with the program" if came else "of which no checksums are recorded"
+        said = f"all {len(needed)} here, {how}"
         return Result("models", "green", said, "", details)
     if size > READ_AT_MOST:
         said = f"all here and of the right size; {called_as()} models verify reads them"
