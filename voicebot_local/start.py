@@ -20,6 +20,7 @@ from voicebot_local.cards import Card, choose_card
 from voicebot_local.config import Config, require_stack, system_prompt
 from voicebot_local.engines.client import EngineNotice, StepsDone
 from voicebot_local.engines.tasks import owned_tasks
+from voicebot_local.engines.wire import STAGE_NAMES
 from voicebot_local.errors import InputError
 from voicebot_local.events import (
     DeviceSteps,
@@ -224,9 +225,14 @@ async def _converse(
                     broker=broker,
                     replan=partial(replanned, config) if _replans(plan) else None,
                     parking=plan.parked,
+                    # Recordings wait, so that what is measured from them is not the loading.
+                    early=card.clock is None and not plan.parked,
                 ),
             ) as providers,
         ):
+            if late := [engine.spec for engine in providers.engines if not engine.is_loaded]:
+                names = " and the ".join(STAGE_NAMES[spec.stage] for spec in late)
+                screen.say(f"Speak already; the {names} will be ready in a moment.")
             session = Session(card.card, providers, log, settings, sinks)
             async with owned_tasks() as tasks:
                 if plan.device == "GPU":

@@ -44,6 +44,8 @@ OutOfMemoryError.__module__ = "torch"
 class FakeConfig(ProviderConfig):
     provider: Literal["fake"] = "fake"
     load: Literal["", "fail", "crash", "hang", "bug"] = ""
+    load_after: Path | None = None
+    """Loading takes until this file is there."""
     load_once: Path | None = None
     """With `load`: loads well while this file is missing, and makes it."""
     step_s: float = 0.0
@@ -61,6 +63,8 @@ class Fake:
         self.info = EngineInfo("cpu", self.rate, {"thread": threading.get_ident()})
         self.step_s = config.step_s
         self.finals = config.finals
+        while config.load_after is not None and not config.load_after.exists():
+            time.sleep(0.01)
         once = config.load_once
         if once is not None and not once.exists():
             once.touch()

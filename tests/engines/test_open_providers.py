@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from tests.engines.fake_engines import fake
-from tests.engines.running import said, started
+from tests.engines.running import blocks, said, started
 from voicebot_local.engines.client import EngineNotice
 from voicebot_local.errors import ConfigError, ModelError, ProviderError
 from voicebot_local.events import EngineLoaded, Stage
@@ -62,6 +63,60 @@ async def test_the_first_load_that_fails_ends_all() -> None:
             pytest.fail("it was opened")
     assert raised.value.mend == "get it"
     assert not psutil.Process().children()
+
+
+async def test_early_it_begins_when_the_recognizer_hears_and_a_reply_waits(tmp_path: Path) -> None:
+    notices: list[EngineNotice] = []
+    chat, voice = tmp_path / "chat", tmp_path / "voice"
+    slow = (chosen("chat", load_after=chat), chosen("synthesizer", load_after=voice))
+    options = EngineOptions(early=True)
+    async with open_providers(chosen("recognizer"), *slow, notices.append, options) as providers:
+        assert [engine.is_loaded for engine in providers.engines] == [True, False, False]
+        async with providers.recognizer.transcribe(blocks(5)) as transcripts:
+            assert [t.text async for t in transcripts] == ["5", "5 5"]
+        with anyio.move_on_after(0.05) as scope:
+            await providers.chat.prefill([Message("user", "a")])
+        assert scope.cancelled_caught
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_after_a_while, chat)
+            async with providers.chat.reply([Message("user", "a b")]) as deltas:
+                assert [delta.text async for delta in deltas] == ["a ", "b "]
+            tasks.start_soon(_after_a_while, voice)
+            async with providers.synthesizer.speak(_clauses("ab")) as audio:
+                assert providers.synthesizer.sample_rate == 8_000
+                assert len([item async for item in audio]) == 2
+        assert [notice.stage for notice in notices] == ["recognizer", "chat", "synthesizer"]
+    assert not psutil.Process().children()
+
+
+async def test_early_a_load_that_fails_ends_the_block(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    stages = (
+        chosen("recognizer"),
+        chosen("chat"),
+        chosen("synthesizer", load="fail", load_after=gate),
+    )
+
+    async def speak() -> None:
+        options = EngineOptions(early=True)
+        async with open_providers(*stages, lambda _: None, options) as providers:
+            assert not providers.engines[2].is_loaded
+            gate.touch()
+            async with providers.synthesizer.speak(_clauses("ab")):
+                pytest.fail("it spoke")
+
+    with pytest.raises(ModelError, match="the model is not there"):
+        await speak()
+    assert not psutil.Process().children()
+
+
+async def _after_a_while(gate: Path) -> None:
+    await anyio.sleep(0.1)
+    gate.touch()
+
+
+async def _clauses(text: str) -> AsyncIterator[str]:
+    yield text
 
 
 @pytest.mark.parametrize("error", [ConfigError("no"), KeyboardInterrupt(), LookupError("x")])

@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias
@@ -124,6 +124,11 @@ class LocalEngine:
         return self._info
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether it has been loaded and warm at any time."""
+        return self._info is not None
+
+    @property
     def pid(self) -> int | None:
         """Of the child process, if it lives."""
         return getattr(self._link, "pid", None)
@@ -163,8 +168,8 @@ class LocalEngine:
     ) -> AsyncIterator[Call]:
         """One call: `head` goes with its start, `inputs` are pumped while the block runs.
 
-        Waits for the engine to be restarted, or to have ended a call that was left. Leaving the
-        block cancels without waiting.
+        Waits for the engine to be loaded or restarted, or to have ended a call that was left.
+        Leaving the block cancels without waiting.
         """
         if self._in_call:
             raise RuntimeError(f"the {self.spec.label} serves one call at a time")
@@ -272,7 +277,8 @@ class LocalEngine:
         return ProviderUnavailable(self.spec.name, f"The {self.spec.label} {what} ({how}).", mend)
 
     async def _free_connection(self) -> Connection:
-        with anyio.move_on_after(self._limits.restart_s):
+        limit_s = self._limits.restart_s if self.is_loaded else self._limits.load_s
+        with anyio.move_on_after(limit_s):
             while True:
                 if self._given_up is not None:
                     # A new one each time, so that no trace grows on it.
@@ -282,7 +288,7 @@ class LocalEngine:
                 await self._changed.wait()
         raise ProviderTimeout(
             self.spec.name,
-            f"The {self.spec.label} was not ready after {self._limits.restart_s:g} s.",
+            f"The {self.spec.label} was not ready after {limit_s:g} s.",
             "Run again with --debug to see what it writes.",
         )
 
@@ -322,13 +328,16 @@ class Runs(Protocol):
 
 
 @asynccontextmanager
-async def running(*engines: Runs) -> AsyncIterator[None]:
+async def running(*engines: Runs, later: Sequence[Runs] = ()) -> AsyncIterator[None]:
     """Load the engines side by side and keep them alive for the block.
 
-    Raises the VoicebotError of the first load that fails, with all of them gone.
+    The block begins once `engines` are loaded; `later` ones may still be loading. Raises the
+    VoicebotError of the first load that fails, in the block too, with all of them gone.
     """
     async with owned_tasks() as tasks:
         async with owned_tasks() as loading:
+            for engine in later:
+                tasks.start_soon(engine.run)
             for engine in engines:
                 loading.start_soon(tasks.start, engine.run)
         yield

@@ -108,7 +108,8 @@ def choice(config: ProviderConfig, kind: EngineKind | None = None) -> Choice:
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """What listens, thinks and speaks in a session, loaded and ready; `engines` are the local."""
+    """What listens, thinks and speaks in a session; `engines` are the local. They are loaded and
+    ready, or what is asked of them waits until they are."""
 
     recognizer: Recognizer
     chat: ChatModel
@@ -127,6 +128,8 @@ class EngineOptions:
     replan: Replan | None = None
     parking: bool = False
     """Those that can park have their weights on the device by turns."""
+    early: bool = False
+    """Begin as soon as the recognizer hears; a reply waits for engines that are still loaded."""
 
 
 def local_engine(
@@ -194,12 +197,15 @@ async def open_providers(
 ) -> AsyncIterator[Providers]:
     """Load or connect the three side by side, and keep them alive for the block.
 
-    Raises the VoicebotError of the first load that fails, with no process left behind.
+    Raises the VoicebotError of the first load that fails, with no process left behind; with
+    `options.early` that may be in the block.
     `on_notice` learns of every load and every death; it is called in the event loop.
     """
     opened = [_provider(it, options, on_notice) for it in (recognizer, chat, synthesizer)]
     runs = [run for run, _ in opened]
-    async with running(*runs):
+    # A service is connected at once, and cannot be called before.
+    late = [run for run in runs[1:] if options.early and isinstance(run, LocalEngine)]
+    async with running(*(run for run in runs if run not in late), later=late):
         hears, thinks, speaks = (provider for _, provider in opened)
         engines = tuple(engine for engine in runs if isinstance(engine, LocalEngine))
         yield Providers(hears, thinks, speaks, engines)
