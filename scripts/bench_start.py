@@ -3,7 +3,8 @@
     python -m scripts.bench_start [--backend starter] [--config FILE] [--times 3] [--json FILE]
 
 Both ways in alternation; the engines' processes are started anew each time, and their files are in
-the system's cache. `listening_s` is when a conversation can begin, `all_s` when the last engine is warm.
+the system's cache. `listening_s` is when a conversation can begin, `all_s` when the last engine is
+warm.
 """
 
 from __future__ import annotations
