@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from voicebot_local import paths
 from voicebot_local.config import load_config
 from voicebot_local.doctor.packages import (
     check_packages,
@@ -31,6 +33,12 @@ def test_a_missing_package() -> None:
     assert found.status == "red"
     assert "missing: torch" in found.summary
     assert found.mend == "scripts/setup.sh local starter --force"
+
+
+def test_an_installed_program_is_mended_by_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "IS_CHECKOUT", False)
+    found = judge(WANTED, PINNED, {}.get, ["starter", "hosted"])
+    assert found.mend == 'pip install --upgrade "voicebot-local[hosted,starter]"'
 
 
 def test_a_version_that_does_not_work() -> None:

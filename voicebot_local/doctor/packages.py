@@ -39,7 +39,7 @@ def judge(
     """Red where a package that is `wanted` is missing or of a version that does not work; yellow
     where versions differ from those that were tested together (`pinned`)."""
     said = f"Python {platform.python_version()}"
-    mend = f"scripts/setup.sh {' '.join(sorted(extras))} --force"
+    mend = _install(sorted(extras))
     missing, wrong = [], []
     for requirement in wanted:
         version = installed(requirement.name)
@@ -111,6 +111,12 @@ def installed_version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _install(extras: list[str]) -> str:
+    if paths.IS_CHECKOUT:
+        return f"scripts/setup.sh {' '.join(extras)} --force"
+    return f'pip install --upgrade "{PACKAGE}[{",".join(extras)}]"'
 
 
 def _some(names: list[str]) -> str:
