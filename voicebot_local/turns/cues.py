@@ -45,7 +45,7 @@ class TextCues:
         self._numbers = lists.get("numbers", frozenset())
         self._endings: dict[Words, str] = {
             entry: name
-            for name in ("maybe", "unless_asked", "unfinished", "fillers", "complete")
+            for name in ("maybe", "unless_asked", "stranded", "unfinished", "fillers", "complete")
             for entry in lists.get(name, frozenset())
         }
         self._longest = max(map(len, self._endings), default=0)
@@ -94,10 +94,12 @@ class TextCues:
             match self._endings.get(words[-length:]):
                 case "fillers" | "unfinished":
                     return Cue.UNFINISHED
+                case "stranded":
+                    return Cue.MAYBE_UNFINISHED if asked else Cue.UNFINISHED
                 case "unless_asked":
                     return Cue.UNKNOWN if asked else Cue.UNFINISHED
                 case "maybe":
-                    return Cue.UNKNOWN if asked else Cue.MAYBE_UNFINISHED
+                    return Cue.MAYBE_UNFINISHED
                 case "complete":
                     return Cue.UNKNOWN
         if not asked and len(words) > 1 and all(self._is_number(word) for word in words[-2:]):
