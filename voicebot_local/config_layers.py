@@ -60,7 +60,9 @@ def read_layer(file: Path) -> Layer:
             f"There is no configuration file {file}.", f"Profiles are in {paths.configs_dir()}."
         ) from None
     except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+        raise ConfigError(
+            f"{file} cannot be read: {error.strerror}.", "Name a file that you may read."
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is no text in UTF-8.", "Save it as UTF-8 text.") from error
     except tomllib.TOMLDecodeError as error:

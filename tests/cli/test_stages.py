@@ -144,6 +144,20 @@ def test_what_cannot_work_is_told(
     assert len(said.err.splitlines()) >= 2, "there is no mend"
 
 
+def test_an_output_on_a_full_disk_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "config", "show", "--backend", "starter"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "The disk that is written to is full." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_ctrl_c_ends_a_chat_and_its_engine() -> None:
     with subprocess.Popen(
         [*PROGRAM, "chat", *STARTER],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import NoReturn
@@ -46,6 +47,10 @@ def _report(error: Exception) -> int:
 
         traceback.print_exc()
     cause = first_cause(error)
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        print("voicebot-local: The disk that is written to is full.", file=sys.stderr)
+        print("Make room on it, or write somewhere else.", file=sys.stderr)
+        return 1
     if not isinstance(cause, VoicebotError):
         print(
             f"voicebot-local: an error of the program itself: {type(cause).__name__}: {cause}\n"
