@@ -65,6 +65,7 @@ def test_a_conversation_aloud(pulse: Pulse, tmp_path: Path) -> None:
     assert [turn["user"] for turn in done.turns] == [words, words]
     assert all("Paris" in turn["heard"] for turn in done.turns)
     assert not any(turn["interrupted"] or turn["failed"] for turn in done.turns)
+    assert "ALSA" not in done.said
     check_log(run.entries, turns=2)
     # Both replies left the loudspeaker, as the session's own recording has them.
     samples, rate = soundfile.read(record, dtype="float32")

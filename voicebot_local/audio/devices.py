@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from voicebot_local.audio.quiet import quiet_libraries
+from voicebot_local.audio.quiet import quiet_libraries, silence_alsa
 from voicebot_local.errors import DeviceError
 
 Direction = Literal["input", "output"]
@@ -42,13 +42,15 @@ def load_portaudio() -> Any:
     """The `sounddevice` module; raises DeviceError where the PortAudio library is missing."""
     try:
         with quiet_libraries():
-            return importlib.import_module("sounddevice")
+            portaudio = importlib.import_module("sounddevice")
     except OSError as error:
         raise DeviceError(
             "The PortAudio library, which plays and records sound, is missing.",
             "Install it: `sudo apt-get install libportaudio2` (Debian, Ubuntu) or "
             "`sudo dnf install portaudio` (Fedora).",
         ) from error
+    silence_alsa()
+    return portaudio
 
 
 def list_devices(portaudio: Any = None) -> list[Device]:
