@@ -25,7 +25,7 @@ from scripts.make_fixtures.starter_accuracy import noises
 from voicebot_local import paths
 from voicebot_local.audio.level import LevelMeter
 from voicebot_local.audio.recording import Recording
-from voicebot_local.events import ReplyPaused, ReplyResumed, ReplyStopped
+from voicebot_local.events import ReplyPaused, ReplyResumed, ReplyStopped, SessionStarted
 from voicebot_local.events_file import read_events
 from voicebot_local.providers.base import RECOGNIZER_RATE as RATE
 from voicebot_local.providers.base import Samples
@@ -38,6 +38,8 @@ ASKED = ("02-what-can-you-do.wav", "03-joke-48k-stereo.wav", "04-another-joke.wa
 GAP_S = 1.6
 """From the question's last audible sample to the sound's first."""
 TAIL_S = 2.5
+SILENT_S = 0.15
+"""A reply that is not audible for so long is silent; words have shorter gaps."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ def report(overs: list[Over], starts: list[float], events: Path, record: Path) -
     heard, rate = soundfile.read(record, dtype="float32", always_2d=True)
     right = LevelMeter(rate, len(heard) / rate + 1)
     right.push(np.ascontiguousarray(heard[:, 1]))
-    replies = right.sounds(0.0)
+    replies = right.sounds(SILENT_S)
     entries = list(read_events(events).entries)
-    began = entries[0].at
+    began = next(e.at for e in entries if isinstance(e.event, SessionStarted))
     for kind in dict.fromkeys(over.kind for over in overs):
         stopped, silent_ms, spoken_over, paused = 0, [], 0, 0
         for over, start in zip(overs, starts, strict=True):
@@ -146,7 +148,10 @@ def report(overs: list[Over], starts: list[float], events: Path, record: Path) -
                 continue
             begin = start + over.begins / RATE
             end = start + over.ends / RATE
-            if not any(a / rate < begin < b / rate for a, b in replies):
+            reply = next(
+                (b / rate for a, b in replies if a / rate < begin < b / rate + SILENT_S), None
+            )
+            if reply is None:
                 continue
             spoken_over += 1
             now = [e for e in entries if begin - 0.1 < e.at - began < end + 2.2]
@@ -157,8 +162,7 @@ def report(overs: list[Over], starts: list[float], events: Path, record: Path) -
             resumes = any(isinstance(e.event, ReplyResumed) for e in now)
             stopped += stops
             if stops:
-                until = min(b for a, b in replies if a / rate < begin < b / rate)
-                silent_ms.append((until / rate - begin) * 1000)
+                silent_ms.append(max(0.0, reply - begin) * 1000)
             what = "stopped" if stops else "resumed" if resumes else "not paused"
             print(f"  {kind}: {over.text!r} {what}")
         figures = ""

@@ -13,8 +13,8 @@ from voicebot_local.providers.base import ChatModel, Message, TextDelta
 
 logger = logging.getLogger(__name__)
 
-CALM_S = 0.2
-"""What is read must have stood still for so long: transcripts change while they form (s)."""
+EVERY_S = 0.2
+"""It reads once in this time at the most: several new words cost hardly more than one (s)."""
 
 
 class ReadingAhead:
@@ -32,7 +32,7 @@ class ReadingAhead:
         self._scope: anyio.CancelScope | None = None
 
     def want(self, messages: Sequence[Message]) -> None:
-        """Read `messages`, of which the last may still grow, as soon as they stand still."""
+        """Read `messages`, of which the last may still grow; what was wanted before is void."""
         self._wanted = messages
         self._news.set()
 
@@ -58,9 +58,8 @@ class ReadingAhead:
         """Read until cancelled."""
         while True:
             await self._news.wait()
-            while self._news.is_set():
-                self._news = anyio.Event()
-                await anyio.sleep(CALM_S)
+            await anyio.sleep(EVERY_S)
+            self._news = anyio.Event()
             messages, self._wanted = self._wanted, None
             if messages is not None:
                 await self._read(messages)

@@ -61,6 +61,15 @@ def test_signs_of_listening_and_single_words_go_on_once_they_are_over(text: str)
     assert judge(text, complete=True) == "go on"
 
 
+def test_words_that_the_recognizer_doubts_do_not_yield() -> None:
+    starter = BargeIn(TurnSettings(barge_in_confidence=0.15))
+    for confidence, verdict in ((0.1, "go on"), (0.2, "yield"), (None, "yield")):
+        over = Overlap(0.9, 0.5, "you do", "you do", complete=True, confidence=confidence)
+        assert starter.judge(over) == verdict
+    stop = Overlap(0.9, 0.5, "stop", "stop", complete=True, confidence=0.1)
+    assert starter.judge(stop) == "yield"
+
+
 def test_words_that_may_still_become_one_do_not_yield() -> None:
     assert judge("oak you", sure="oak") is None
     assert judge("okay", sure="", complete=True) == "go on"
@@ -111,7 +120,8 @@ def test_words_over_the_reply_are_the_next_turn() -> None:
     t = overlapped()
     t.speak(0.2)
     assert t.partial(2, 0, "what about") == []
-    assert t.partial(2, 0, "what about france") == [
+    assert t.partial(2, 0, "what about france") == []
+    assert t.partial(2, 0, "what about france then") == [
         ReplyStopped(1, 0, "barge-in"),
         TurnFinished(1, "interrupted"),
     ]

@@ -16,8 +16,9 @@ class Overlap:
     """What is known of the sound so far.
 
     `since_s` it began, `voiced_s` of it is speech, `text` is understood; `sure` of it is what two
-    transcripts in a row agree on. `complete`: it is over, and so is its transcript. `failed`:
-    nobody can tell the words.
+    transcripts in a row agree on, but for the last word. `complete`: it is over, and so is its
+    transcript, of that `confidence` (0 to 1) where the recognizer knows. `failed`: nobody can tell
+    the words.
     """
 
     since_s: float
@@ -26,6 +27,7 @@ class Overlap:
     sure: str
     complete: bool
     failed: bool = False
+    confidence: float | None = None
 
 
 class BargeIn:
@@ -48,7 +50,10 @@ class BargeIn:
         if self._interjections.stops_in(words):
             return "yield"
         sure = self._interjections.without_backchannels(words_of(overlap.sure))
-        if len(sure) >= settings.barge_in_words:
+        doubtful = overlap.confidence is not None and (
+            overlap.confidence < settings.barge_in_confidence
+        )
+        if len(sure) >= settings.barge_in_words and not doubtful:
             return "yield"
         left = self._interjections.without_backchannels(words)
         lasts = overlap.voiced_s >= settings.barge_in_speech_s > 0

@@ -317,10 +317,12 @@ class TurnMachine:
             return []
         if event.is_final:
             turn.texts.setdefault(event.part, event.text.strip())
+            turn.confidence = event.confidence
         else:
             before = turn.so_far.get(event.part, "")
             turn.so_far[event.part] = event.text.strip()
-            turn.sure[event.part] = " ".join(agreed(event.text.split(), before.split()))
+            # Of what both say, the last word may be a piece of a longer one.
+            turn.sure[event.part] = " ".join(agreed(event.text.split(), before.split())[:-1])
         if self.state is State.OVERLAPPING:
             return self._while_overlapping()
         if event.part == self.part:  # Else the newest words are not among them.
@@ -368,6 +370,7 @@ class TurnMachine:
                 sure=over.text_sure,
                 complete=not over.open and not over.waiting,
                 failed=over.failed is not None,
+                confidence=over.confidence if not over.waiting else None,
             )
         )
         if verdict == "yield":

@@ -209,6 +209,13 @@ class TurnSettings(BaseModel):
         le=10,
         description="Words that stop the paused reply; fewer yields to misheard noises.",
     )
+    barge_in_confidence: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Below this confidence of the recognizer such words do not stop it; higher "
+        "takes more of them for noises. Recognizers differ.",
+    )
     barge_in_speech_s: float = Field(
         0.8,
         ge=0,

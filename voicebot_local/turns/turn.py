@@ -21,7 +21,9 @@ class Turn:
     texts: dict[int, str] = field(default_factory=dict)
     so_far: dict[int, str] = field(default_factory=dict)
     sure: dict[int, str] = field(default_factory=dict)
-    """What the newest two partial transcripts of each part agree on."""
+    """What the newest two partial transcripts of each part agree on, but for the last word."""
+    confidence: float | None = None
+    """Of the newest final transcript, where the recognizer knows."""
     revision: int = -1
     draft: str | None = None
     drafts: int = 0
