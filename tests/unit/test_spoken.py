@@ -57,6 +57,11 @@ CASES = {
         ("<https://x.com>", "x dot com"),
         ("joe.doe@example.org!", "joe dot doe at example dot org!"),
         ("mp3.com", "mp three dot com"),
+        ("Edit /etc/hosts.", "Edit slash etc slash hosts."),
+        ("in ~/.bashrc", "in tilde slash dot bashrc"),
+        ("./run/it.sh now", "dot slash run slash it dot sh now"),
+        ("a and/or b", "a and or b"),
+        ("http://localhost:8080/api", "localhost colon eight thousand and eighty slash api"),
         ("Node.js and file.txt", "Node dot js and file dot txt"),
     ],
     "emoji": [
@@ -106,6 +111,10 @@ CASES = {
         ("+49 30 123456", "plus four nine, three zero, one two three four five six"),
         ("v2.0.1", "version two point zero point one"),
         ("v2", "version two"),
+        ("Python 3.12.1", "Python three point twelve point one"),
+        ("call +1 (800) 555-1234 now", "call plus one, eight zero zero, five five five, one two "
+         "three four now"),
+        ("555.123.4567", "five five five, one two three, four five six seven"),
         ("Python 3.11", "Python three point one one"),
         ("192.168.0.1", "one hundred and ninety-two dot one hundred and sixty-eight dot zero "
          "dot one"),
@@ -121,6 +130,7 @@ CASES = {
         ("at 5 p.m. today", "at five P M today"),
         ("5:30-6:30 pm", "five thirty to six thirty P M"),
         ("9-5pm", "nine to five P M"),
+        ("8-10 a.m.", "eight to ten A M."),
     ],
     "dates": [
         ("3/4/2026", "March fourth, twenty twenty-six"),
@@ -148,6 +158,7 @@ CASES = {
         ("$5-10", "five to ten dollars"),
         ("-$5", "minus five dollars"),
         ("3,50 €", "three euros and fifty cents"),
+        ("€1.234,50", "one thousand two hundred and thirty-four euros and fifty cents"),
         ("EUR 20, 5 USD", "twenty euros, five dollars"),
     ],
     "units": [
@@ -160,6 +171,8 @@ CASES = {
         ("100 km/h", "one hundred kilometers per hour"),
         ("10 m²", "ten square meters"),
         ("a 5-km run", "a five kilometer run"),
+        ("5 ft 3 in", "five feet three inches"),
+        ("5 ft 3 in the box", "five feet three in the box"),
         ("30s", "thirty seconds"),
         ("5'10\"", "five foot ten"),
         ("5 in the box", "five in the box"),

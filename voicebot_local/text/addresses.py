@@ -15,6 +15,9 @@ _URL = re.compile(
     r"(?:[/?#][^\s<>\"'`]{0,500})?)",
     re.IGNORECASE,
 )
+_FILE = re.compile(
+    r"(?<!\S)(?=~/|\.{0,2}/[^\s/]+/)[~.]{0,2}(?:/[A-Za-z0-9_.+-]{1,40}){1,8}/?(?!\S*/)"
+)
 _TRAILING = ".,;:!?)]}'*_~"
 _SIGNS = {
     ".": " dot ", "/": " slash ", "-": " dash ", "_": " underscore ", "@": " at ", "+": " plus ",
@@ -25,10 +28,19 @@ _LONGEST = 40
 
 
 def say_addresses(text: str) -> str:
-    """`text` with its mail addresses and URLs put in words; digits in them are left to be said."""
+    """`text` with its mail addresses, URLs and paths of files put in words; digits in them are left
+    to be said."""
     if "@" in text:
         text = _MAIL.sub(lambda m: f" {_spell(m[1])} at {_spell(m[2])} ", text)
-    return _URL.sub(_url, text) if "." in text or "://" in text else text
+    if "." in text or "://" in text:
+        text = _URL.sub(_url, text)
+    return _FILE.sub(_file, text) if "/" in text else text
+
+
+def _file(match: re.Match[str]) -> str:
+    path = match[0].rstrip(_TRAILING)
+    after = match[0][len(path) :]
+    return f" {_spell(path.rstrip('/'))}{after} "
 
 
 def _url(match: re.Match[str]) -> str:

@@ -28,7 +28,7 @@ _MONTH_YEAR = re.compile(rf"\b{_MONTH},?\s+(?P<year>{_YEAR})\b")
 _HALF = r"(?P<half>[apAP])(?P<dot>\.?)\s?[mM]\b(?P<stop>\.?)"
 _TIME_RANGE = re.compile(
     r"(\d:\d\d|\b\d{1,2})(\s?[apAP]\.?[mM]\b\.?)?\s?[-–—]\s?"
-    r"(?=\d{1,2}(?::\d\d|\s?[apAP]\.?[mM]\b))"
+    r"(?=\d{1,2}(?::\d\d|\s?[apAP](?:\.\s?| )?[mM]\b))"
 )
 _TIME = re.compile(
     rf"(?<![\w:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"

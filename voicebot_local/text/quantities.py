@@ -91,12 +91,18 @@ for _length in ("mm", "cm", "m", "km", "ft", "mi"):
 _ALTERNATIVES = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 _MEASURE = re.compile(rf"{AMOUNT}(?P<gap>\s?-?)(?P<unit>{_ALTERNATIVES})(?![\w²³^]|/[A-Za-z])")
 _FEET_AND_INCHES = re.compile(r"(?<![\w.])(\d{1,2})'\s?(\d{1,2})(?:\"|''|″)")
+_FEET_THEN_INCHES = re.compile(
+    r"(\d\s?ft\.?,?\s\d{1,2}\s?)in(?!\w|\.|\s+(?:the|a|an|this|that|my|your|his|her|our|their)\b)"
+)
+_POINTS_AND_COMMA = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d\d)(?!\d|[.,]\d)")
 _SCALED = re.compile(rf"(?!\b[248]K\b){AMOUNT}\s?(?P<scale>bn|[kKMB])(?!\w)")
 
 
 def say_quantities(text: str) -> str:
     """`text` with sums of money, measures and percentages in words."""
+    text = _POINTS_AND_COMMA.sub(lambda m: f"{m[1].replace('.', '')}.{m[2]}", text)
     text = _DECIMAL_COMMA.sub(r"\1.\2", text)
+    text = _FEET_THEN_INCHES.sub(r"\1in.", text)
     text = _MONEY_BEFORE.sub(_money, text)
     text = _MONEY_AFTER.sub(_money, text)
     text = _FEET_AND_INCHES.sub(lambda m: f" {cardinal(m[1])} foot {cardinal(m[2])} ", text)
