@@ -35,6 +35,7 @@ from voicebot_local.providers.tts.cartesia import CartesiaConfig
 from voicebot_local.providers.tts.elevenlabs import ElevenLabsConfig
 from voicebot_local.providers.tts.espeak import EspeakConfig
 from voicebot_local.providers.tts.xtts import XttsConfig
+from voicebot_local.turns.prompter import NEVER, PrompterSettings
 from voicebot_local.turns.settings import TurnSettings
 
 Backend: TypeAlias = Literal["starter", "local", "hosted"]
@@ -126,6 +127,7 @@ class Config(Section):
     chat: ChatConfig
     synthesizer: SynthesizerConfig
     turn: TurnSettings = TurnSettings()
+    prompter: PrompterSettings = NEVER
     audio: AudioConfig = AudioConfig()
     echo: EchoConfig = EchoConfig()
     persona: PersonaConfig = PersonaConfig()

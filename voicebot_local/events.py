@@ -407,6 +407,16 @@ class TurnCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnPrompted:
+    """The assistant speaks unasked: `text`, or what the chat model answers to `instruction`."""
+
+    turn: int
+    revision: int
+    text: str
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyPaused:
     """The user makes a sound over the reply: let it fade and stand still until it is clear what."""
 
@@ -461,6 +471,7 @@ Decision: TypeAlias = (
     | TurnDiscarded
     | ReplyDrafted
     | TurnCommitted
+    | TurnPrompted
     | ReplyPaused
     | ReplyResumed
     | ReplyStopped

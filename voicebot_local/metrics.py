@@ -17,6 +17,7 @@ from voicebot_local.events import (
     SpeechProduced,
     TurnCommitted,
     TurnDiscarded,
+    TurnPrompted,
     TurnRecorded,
     TurnSpeculated,
 )
@@ -126,6 +127,8 @@ class TurnReports:
                 self._of(event.turn).ended = event.decided_at, at
             case ReplyDrafted():
                 self._of(event.turn).begin(event.revision)
+            case TurnPrompted():
+                self._of(event.turn).commit(event.revision, at)
             case TurnCommitted():
                 moments = self._of(event.turn)
                 moments.decided_at = event.decided_at

@@ -41,6 +41,7 @@ from voicebot_local.events import (
     TurnCommitted,
     TurnDiscarded,
     TurnFinished,
+    TurnPrompted,
     TurnRecorded,
     TurnSpeculated,
     UserTyped,
@@ -59,6 +60,7 @@ from voicebot_local.scoring import Scoring, TurnDetector
 from voicebot_local.speaking import Speaking, Voice
 from voicebot_local.turns.conversation import Conversation, PastTurn
 from voicebot_local.turns.machine import State, TurnMachine
+from voicebot_local.turns.prompter import NEVER, PrompterSettings
 from voicebot_local.turns.settings import TurnSettings
 from voicebot_local.turns.stable import StableText
 
@@ -109,7 +111,7 @@ class SessionSettings:
     `turns`: end after that many; 0 is no limit. `clock`: where recordings stand for a microphone,
     what holds and releases them. `turn_detector`: what judges the user's pauses, if anything.
     `past`: the conversation that is taken up again.
-    `echo`: the microphone hears the loudspeaker.
+    `echo`: the microphone hears the loudspeaker. `prompter`: when the assistant speaks unasked.
     """
 
     turn: TurnSettings
@@ -121,6 +123,7 @@ class SessionSettings:
     turn_detector: TurnDetector | None = None
     past: tuple[PastTurn, ...] = ()
     echo: bool = False
+    prompter: PrompterSettings = NEVER
 
 
 @dataclass(slots=True)
@@ -154,7 +157,7 @@ class Session:
         self._log = log
         self._settings = settings
         self._sinks = list(sinks)
-        self._machine = TurnMachine(settings.turn, settings.turns)
+        self._machine = TurnMachine(settings.turn, settings.turns, settings.prompter)
         far_end = FarEnd(card.rate, EchoCanceller()) if settings.echo else None
         self._hearing = Hearing(card.rate, detector or VoiceActivity(), far_end)
         self._scoring = None
@@ -308,6 +311,8 @@ class Session:
                 self._answer(decision, held=True)
             case TurnCommitted():
                 self._commit(decision)
+            case TurnPrompted():
+                self._prompt(decision)
             case Apologized():
                 self._apologize(decision)
             case ReplyPaused():
@@ -360,6 +365,14 @@ class Session:
         """The user's last audible sample before the turn's end was decided."""
         before = at_rate(decided_at, RECOGNIZER_RATE, self._card.rate)
         return self._level.last_audible(before, self._level.threshold_db(before))
+
+    def _prompt(self, decision: TurnPrompted) -> None:
+        reply = self._speaking.begin(decision.turn, decision.revision)
+        if decision.text:
+            self._tasks.start_soon(self._speaking.say, reply, decision.text)
+        else:
+            messages = self._conversation.with_user(decision.instruction)
+            self._tasks.start_soon(self._speaking.answer, reply, messages)
 
     def _apologize(self, decision: Apologized) -> None:
         reply = self._speaking.begin(decision.turn, decision.revision)

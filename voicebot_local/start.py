@@ -209,6 +209,7 @@ async def _converse(
         clock=card.clock,
         turn_detector=detector,
         past=options.past,
+        prompter=config.prompter,
         echo=config.echo.cancel == "on" or (config.echo.cancel == "auto" and card.echoes),
     )
     with anyio.CancelScope() as scope:

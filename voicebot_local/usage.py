@@ -11,6 +11,7 @@ from voicebot_local.events import (
     SpeechStarted,
     Stage,
     TurnCommitted,
+    TurnPrompted,
     UsageReported,
 )
 
@@ -27,7 +28,12 @@ class Usage:
         match entry.event:
             case SpeechStarted(turn=turn):
                 self._turns["recognizer"] = turn
-            case ReplyDrafted(turn=turn) | TurnCommitted(turn=turn) | Apologized(turn=turn):
+            case (
+                ReplyDrafted(turn=turn)
+                | TurnCommitted(turn=turn)
+                | TurnPrompted(turn=turn)
+                | Apologized(turn=turn)
+            ):
                 self._turns["chat"] = self._turns["synthesizer"] = turn
             case UsageReported() as used:
                 self._add(used)

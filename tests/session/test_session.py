@@ -72,7 +72,8 @@ def converse(
             tasks.cancel_scope.cancel()
 
     anyio.run(run, backend_options={"loop_factory": VirtualLoop})
-    for observation, logged, made in replay(entries, TurnMachine(settings.turn, settings.turns)):
+    machine = TurnMachine(settings.turn, settings.turns, settings.prompter)
+    for observation, logged, made in replay(entries, machine):
         assert made == logged, observation
     assert examine(entries).violations == []
     return entries

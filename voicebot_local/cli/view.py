@@ -23,6 +23,7 @@ from voicebot_local.events import (
     TurnCommitted,
     TurnDiscarded,
     TurnFinished,
+    TurnPrompted,
     VoiceActivity,
 )
 
@@ -104,7 +105,7 @@ class View:
                 self._draft = False
                 self._parts = {0: text}
                 self.doing = "thinking"
-            case Apologized():
+            case Apologized() | TurnPrompted():
                 self._clear_reply()
                 self.doing = "thinking"
             case ClauseReady(clause=number, text=text):

@@ -19,6 +19,7 @@ from voicebot_local.events import (
     ReplyTextEnded,
     SpeechProduced,
     TurnCommitted,
+    TurnPrompted,
 )
 from voicebot_local.gpu.queue import Outlook
 from voicebot_local.text.syllables import syllables
@@ -66,7 +67,7 @@ class OutlookReader:
             case ReplyDrafted():
                 self._begin((event.turn, event.revision))
                 self._awaited = False
-            case TurnCommitted() | Apologized():
+            case TurnCommitted() | TurnPrompted() | Apologized():
                 if self._tag != (event.turn, event.revision):
                     self._begin((event.turn, event.revision))
                 self._awaited = True

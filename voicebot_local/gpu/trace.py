@@ -31,6 +31,7 @@ from voicebot_local.events import (
     ReplyStopped,
     SpeechProduced,
     TurnCommitted,
+    TurnPrompted,
 )
 
 RULES = {
@@ -149,7 +150,7 @@ def examine(entries: Iterable[Entry], step_limit_s: float = STEP_LIMIT_S) -> Rep
                 audible.add((event.turn, event.revision))
             case PlayoutUnderrun():
                 gaps.append((entry.at, event.samples))
-            case ReplyDrafted() | TurnCommitted():
+            case ReplyDrafted() | TurnCommitted() | TurnPrompted():
                 begun.setdefault((event.turn, event.revision), entry.at)
             case ReplyStopped(reason="resumed" | "typed" | "pressed"):
                 if event.reason != "resumed" and (event.turn, event.revision) in audible:
@@ -190,7 +191,7 @@ class _Sound:
     def check(self, entry: Entry) -> None:
         event = entry.event
         match event:
-            case TurnCommitted() | Apologized():
+            case TurnCommitted() | TurnPrompted() | Apologized():
                 self._allowed.add((event.turn, event.revision))
             case ReplyStopped():
                 self._stopped.add((event.turn, event.revision))

@@ -9,6 +9,7 @@ from voicebot_local.providers.base import Message
 
 KEPT_TURNS = 200
 """Turns that are kept at the most; a chat model's window is smaller, and it trims further."""
+SILENCE = "(The user says nothing.)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,11 @@ class Conversation:
         return [*self._system, *past, Message("user", text)]
 
     def remember(self, user: str, heard: str, *, interrupted: bool) -> None:
-        """A turn is over: what the user said, and what was heard of the reply, if anything."""
-        turn = [Message("user", user)]
+        """A turn is over: what the user said, if anything, and what was heard of the reply.
+
+        Chat models want user and assistant in turn, so a silent user has a message, too.
+        """
+        turn = [Message("user", user or SILENCE)]
         if heard:
             turn.append(Message("assistant", heard, interrupted))
         self._turns.append(turn)

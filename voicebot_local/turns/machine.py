@@ -48,6 +48,7 @@ from voicebot_local.events import (
     TurnCommitted,
     TurnDiscarded,
     TurnFinished,
+    TurnPrompted,
     TurnScored,
     UserTyped,
     VoiceActivity,
@@ -56,6 +57,7 @@ from voicebot_local.providers.base import RECOGNIZER_RATE
 from voicebot_local.turns.barge_in import BargeIn, Overlap
 from voicebot_local.turns.end_of_turn import EndOfTurn
 from voicebot_local.turns.endpointing import SpeechRun
+from voicebot_local.turns.prompter import NEVER, Prompter, PrompterSettings
 from voicebot_local.turns.settings import TurnSettings
 from voicebot_local.turns.stable import agreed
 from voicebot_local.turns.talking import TalkKey
@@ -80,7 +82,12 @@ class State(Enum):
 class TurnMachine:
     """Decides whose turn it is. `turns`: end the session after that many turns; 0 is no limit."""
 
-    def __init__(self, settings: TurnSettings, turns: int = 0) -> None:
+    def __init__(
+        self,
+        settings: TurnSettings,
+        turns: int = 0,
+        prompter: PrompterSettings = NEVER,
+    ) -> None:
         self._settings = settings
         self._turns = turns
         self.state = State.IDLE
@@ -92,6 +99,9 @@ class TurnMachine:
         self._end = EndOfTurn(settings)
         self._barge_in = BargeIn(settings)
         self._key = TalkKey(settings)
+        self._prompter = Prompter(prompter)
+        self._quiet_from = 0
+        """Since when nobody has spoken, where nobody does."""
         self._overlap_from = 0
         self._overlap_voiced_s = 0.0
         self._position = 0
@@ -220,7 +230,7 @@ class TurnMachine:
         made: list[Decision] = []
         if self.state is State.REPLYING:
             made += self._stop_reply("resumed")
-            self._turn.failed = None
+            self._turn.failed, self._turn.prompted = None, False
         elif self.state is State.IDLE:
             self._begin_turn(Turn(self._next_number()))
         elif self._turn.draft is not None:
@@ -278,7 +288,7 @@ class TurnMachine:
     def _while_quiet(self) -> list[Decision]:
         """Nobody is known to speak; somebody may have begun to."""
         if self.state not in (State.PAUSING, State.DECIDING):
-            return self._end_if_over()
+            return self._end_if_over() or self._prompt_if_due()
         over = self._key.released or self._paused_s >= self._end.wait_s
         if over and self.state is State.PAUSING:
             self._decided_at = self._position
@@ -306,6 +316,7 @@ class TurnMachine:
             return self._apologize(turn.failed)
         if not turn.text:
             self.state = State.IDLE
+            self._quiet_from = self._position
             return [TurnDiscarded(turn.number), *self._end_if_over()]
         return self._commit(turn.text, self._decided_at)
 
@@ -434,6 +445,20 @@ class TurnMachine:
         self.state = State.PAUSING
         return [ended, *self._while_quiet()]
 
+    # --- the assistant speaks unasked ---
+
+    def _prompt_if_due(self) -> list[Decision]:
+        if self.state is not State.IDLE or self._run.voiced_s > 0 or self._key.down:
+            self._quiet_from = self._position
+            return []
+        prompt = self._prompter.due(self._position, self._quiet_from, begun=self._numbers > 0)
+        if prompt is None or self._input_ended:
+            return []
+        self._begin_turn(Turn(self._next_number(), prompted=True))
+        self.state = State.REPLYING
+        turn = self._turn
+        return [TurnPrompted(turn.number, turn.next_revision(), prompt.text, prompt.instruction)]
+
     # --- the reply ---
 
     def _on_typed(self, text: str) -> list[Decision]:
@@ -487,7 +512,8 @@ class TurnMachine:
 
     def _finish(self, outcome: Outcome) -> list[Decision]:
         self.state = State.IDLE
-        self._finished += 1
+        self._quiet_from = self._position
+        self._finished += not self._turn.prompted
         return [TurnFinished(self._turn.number, "failed" if self._turn.failed else outcome)]
 
     # --- failures and the end ---
@@ -510,7 +536,7 @@ class TurnMachine:
         self._turn.failed = self._turn.failed or event.stage
         if self._over is not None:
             return made + self._finish("failed") + self._turn_over_begins()
-        if first:
+        if first and not self._turn.prompted:
             return made + self._apologize(event.stage)
         return made + self._finish("failed") + self._end_if_over()
 

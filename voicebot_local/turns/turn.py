@@ -27,6 +27,8 @@ class Turn:
     revision: int = -1
     draft: str | None = None
     drafts: int = 0
+    prompted: bool = False
+    """The assistant speaks unasked, and the user has not said anything."""
     failed: Stage | None = None
     audible_from: int | None = None
     heard_from: int = 0

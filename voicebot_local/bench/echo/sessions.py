@@ -191,7 +191,9 @@ def _found(
 ) -> SessionFinding:
     spans = _spans(card.user, card.rate)
     talked = np.asarray(card.assistant, int)
-    over = [(a, b) for a, b in spans if np.any((talked > a - card.rate // 2) & (talked < a))]
+    # A question may begin when a reply has just ended; who speaks over one speaks with it.
+    with_it = round(0.2 * card.rate)
+    over = [(a, b) for a, b in spans if np.any((talked > a) & (talked < a + with_it))]
 
     def false(places: list[int]) -> int:
         late = LATE_S * card.rate
