@@ -2,7 +2,8 @@
 # Check and measure the local stack on this machine's GPU; results go to docs/measurements/<gpu>.*
 #
 #   scripts/gpu_check.sh [PART...] [--list] [--cpu] [--again] [--limit-s 570]
-#   scripts/gpu_check.sh --pack DIR      put into DIR what a machine without a network may lack
+#   scripts/gpu_check.sh --pack DIR      put into DIR what a machine without a network may lack:
+#                                        the pure-Python packages of .venv, and llama.cpp's source
 #
 # A run stops by itself before ten minutes are over, and writes each result as soon as it is known:
 # start it again until it says that nothing is left. --cpu tries the script itself, on the processor
@@ -27,31 +28,16 @@ fail() { printf '%s\n' "gpu_check: $*" >&2; exit 2; }
 if [ "${1:-}" = --pack ]; then
   [ -n "${2:-}" ] || fail "--pack wants a directory"
   out=$2; mkdir -p "$out"
-  pip=.venv/bin/pip; [ -x $pip ] || fail "run scripts/setup.sh local dev first: its versions are packed"
-  # Small packages of the right versions; torch, NeMo, transformers and what CUDA brings are too large.
-  .venv/bin/python - >"$out/requirements.txt" <<'PY'
-import importlib.metadata as metadata
-from pathlib import Path
-
-for one in sorted(metadata.distributions(), key=lambda it: it.name.lower()):
-    size = sum(Path(file.locate()).stat().st_size for file in one.files or () if Path(file.locate()).is_file())
-    own = one.name.lower() in ("voicebot-local", "llama-cpp-python", "llama_cpp_python")
-    if size < 6_000_000 and not own and not one.name.lower().startswith(("nvidia-cu", "torch")):
-        print(f"{one.name}=={one.version}")
-PY
-  $pip download -q --no-deps --only-binary :all: -d "$out" -r "$out/requirements.txt" ||
-    while read -r one; do
-      $pip download -q --no-deps --only-binary :all: -d "$out" "$one" || say "$one is not packed"
-    done <"$out/requirements.txt"
+  out=$(cd "$out" && pwd); pip=.venv/bin/pip; [ -x $pip ] || fail "run scripts/setup.sh local dev first: its versions are packed"
+  .venv/bin/python -m scripts.gpu_check.pack "$out"
   LLAMA_SOURCE=$(mktemp -d); trap 'rm -rf "$LLAMA_SOURCE"' EXIT
-  $pip download -q --no-deps --no-binary :all: --no-build-isolation -d "$LLAMA_SOURCE" $LLAMA
+  $pip download -q --no-deps --no-binary :all: -d "$LLAMA_SOURCE" $LLAMA
   tar -xzf "$LLAMA_SOURCE"/llama_cpp_python-*.tar.gz -C "$LLAMA_SOURCE"
   (cd "$LLAMA_SOURCE"/llama_cpp_python-*/vendor/llama.cpp
    rm -rf vendor/cpp-httplib vendor/*httplib*
    find ggml/src -mindepth 1 -maxdepth 1 -type d ! -name ggml-cpu ! -name ggml-cuda -exec rm -rf {} +
    tar -czf "$LLAMA_SOURCE/$SOURCE" CMakeLists.txt ggml src include cmake vendor LICENSE licenses)
   cp "$LLAMA_SOURCE/$SOURCE" "$out"
-  CMAKE_ARGS=-DLLAMA_BUILD=OFF $pip wheel -q --no-deps -w "$out" "$LLAMA_SOURCE"/llama_cpp_python-*.tar.gz
   say "$(du -sh "$out" | cut -f1) in $out"
   exit 0
 fi

@@ -187,6 +187,8 @@ async def _converse(
     stop: Stop,
 ) -> None:
     planned = {row.stage: row.need.total for row in plan.rows}
+    if plan.parked:  # It is measured when it is loaded, and parked then.
+        planned["synthesizer"] -= plan.engines.moving[1]
     usage = Usage()
     log.add_reader(usage)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import check_log, converse, inputs, read_log
+from tests.cli.program import check_log, converse, inputs, processes, read_log, watched
 from tests.cli.test_run_local import DATA, local
 from tests.engines.xtts_fixture import tiny_xtts
-from voicebot_local.events import EngineLoaded, SpeechProduced
+from voicebot_local.events import EngineDied, EngineLoaded, SpeechProduced, TurnFinished
 from voicebot_local.gpu.trace import Step, examine
 from voicebot_local.turns.settings import TurnSettings
 
 __all__ = ["local", "tiny_xtts"]
+
+NAMES = ("joke", "timer", "joke")
 
 
 def never_both(steps: list[Step]) -> None:
@@ -38,7 +42,7 @@ def test_parked_by_turns_the_replies_are_the_same(
         config = tmp_path / f"{parking}.toml"
         config.write_text(f'{local.read_text()}\n[gpu]\nparking = "{parking}"\n')
         events = tmp_path / f"{parking}.jsonl"
-        recordings = inputs(*(DATA / "nemo" / f"{name}.wav" for name in ("joke", "timer", "joke")))
+        recordings = inputs(*(DATA / "nemo" / f"{name}.wav" for name in NAMES))
         done = converse("--config", config, *recordings, "--events", events)
         assert done.code == 0, done.said
         log = read_log(events)
@@ -64,3 +68,24 @@ def test_parked_by_turns_the_replies_are_the_same(
     assert len(told["always"]) == 3
     assert told["always"] == told["never"]
     assert made["always"] == made["never"]
+
+
+def test_an_engine_that_is_killed_comes_back_in_its_turn(local: Path, tmp_path: Path) -> None:
+    """The room of one that has died is free, and both take turns again after it."""
+    config = tmp_path / "always.toml"
+    config.write_text(f'{local.read_text()}\n[gpu]\nparking = "always"\n')
+    recordings = inputs(*(DATA / "nemo" / f"{name}.wav" for name in (*NAMES, *NAMES)))
+    with watched(tmp_path / "e.jsonl", "--config", config, *recordings) as run:
+        for turn, tenant in ((1, "tts"), (3, "llm")):
+            run.wait_for(TurnFinished, turn)
+            os.kill(processes(run.entries)[tenant], signal.SIGKILL)
+        done = run.finish()
+    assert done.code == 0, done.said
+    events = [entry.event for entry in run.entries]
+    died = [event.stage for event in events if isinstance(event, EngineDied)]
+    assert died == ["synthesizer", "chat"]
+    assert done.turns[-1]["heard"] == done.turns[-1]["assistant"] != ""
+    report = examine(run.entries)
+    assert report.overlap_s == 0
+    last = max(step.started for step in report.steps if step.tenant == "tts")
+    assert last > max(entry.at for entry in run.entries if isinstance(entry.event, EngineDied))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicebot_local.gpu.arbiter import Arbiter, Grant, Order
+from voicebot_local.gpu.arbiter import Arbiter, Grant, Kill, Order
 from voicebot_local.gpu.queue import Request, Tenant
 from voicebot_local.gpu.room import Park, Room, Unpark
 
@@ -25,20 +25,20 @@ def two(*, owner: int = LLM) -> Room:
     room.join(LLM, "llm")
     room.join(TTS, "tts")
     assert not room.admits(asks(owner, 0.0))
-    admitted, told = room.decide()
+    admitted, told = room.decide(1.0)
     assert admitted is not None
     assert (admitted.client, told) == (owner, [])
-    room.rests(owner, over=True)
+    room.rests(owner, 1.0, over=True)
     return room
 
 
 def test_a_request_for_the_room_waits_until_its_owner_has_left() -> None:
     room = two()
     assert not room.admits(asks(TTS, 1.0))
-    assert room.decide() == (None, [Park(LLM)])
-    assert room.decide() == (None, [])
+    assert room.decide(1.0) == (None, [Park(LLM)])
+    assert room.decide(1.0) == (None, [])
     room.left(LLM)
-    assert room.decide() == (asks(TTS, 1.0), [])
+    assert room.decide(1.0) == (asks(TTS, 1.0), [])
     assert room.owner == TTS
 
 
@@ -46,41 +46,73 @@ def test_a_reply_is_written_to_its_end_before_it_is_spoken() -> None:
     room = two()
     assert room.admits(asks(LLM, 1.0, unparks=False))
     assert not room.admits(asks(TTS, 1.1))
-    assert room.decide() == (None, [])
-    room.rests(LLM, over=True)
-    assert room.decide() == (None, [Park(LLM)])
+    assert room.decide(1.0) == (None, [])
+    room.rests(LLM, 1.0, over=True)
+    assert room.decide(1.0) == (None, [Park(LLM)])
 
 
 def test_the_chat_model_comes_home_when_the_reply_is_spoken() -> None:
     room = two(owner=TTS)
-    assert room.decide() == (None, [Park(TTS)])
+    assert room.decide(1.0) == (None, [Park(TTS)])
     room.left(TTS)
-    assert room.decide() == (None, [Unpark(LLM)])
-    assert room.decide() == (None, [])
+    assert room.decide(1.0) == (None, [Unpark(LLM)])
+    assert room.decide(1.0) == (None, [])
     assert not room.admits(asks(LLM, 2.0, speculative=True))
-    assert room.decide() == (asks(LLM, 2.0, speculative=True), [])
-    room.rests(LLM, over=True)
-    assert room.decide() == (None, [])
+    assert room.decide(1.0) == (asks(LLM, 2.0, speculative=True), [])
+    room.rests(LLM, 1.0, over=True)
+    assert room.decide(1.0) == (None, [])
 
 
 def test_in_mid_reply_only_what_the_reply_waits_for_takes_the_room() -> None:
     room = two(owner=TTS)
     room.admits(asks(TTS, 1.0, unparks=False))
-    room.rests(TTS, over=False)
+    room.rests(TTS, 1.0, over=False)
     assert not room.admits(asks(LLM, 1.1, speculative=True))
-    assert room.decide() == (None, [])
+    assert room.decide(1.0) == (None, [])
     assert not room.admits(asks(LLM, 1.2))
-    assert room.decide() == (None, [Park(TTS)])
+    assert room.decide(1.0) == (None, [Park(TTS)])
 
 
 def test_one_that_is_gone_leaves_the_room() -> None:
     room = two()
     room.admits(asks(TTS, 1.0))
     room.gone(LLM)
-    assert room.decide() == (asks(TTS, 1.0), [])
+    assert room.decide(1.0) == (asks(TTS, 1.0), [])
     room.gone(TTS)
-    assert room.decide() == (None, [])
+    assert room.decide(1.0) == (None, [])
     assert room.owner is None
+
+
+def test_one_that_has_nothing_to_do_and_does_not_park_is_killed() -> None:
+    arbiter = Arbiter(0.5, 2.0)
+    arbiter.join(LLM, "llm", 0.0)
+    arbiter.join(TTS, "tts", 0.0)
+    assert arbiter.request(asks(TTS, 0.0), 0.0) == [Grant(TTS)]
+    assert arbiter.release(TTS, 0.1) == []
+    assert arbiter.rests(TTS, 0.2, over=True) == [Park(TTS)]
+    assert arbiter.request(asks(LLM, 0.3), 0.3) == []
+    assert arbiter.wakes_at(0.3) == 2.2
+    assert arbiter.tick(2.1) == []
+    assert arbiter.tick(2.2) == [Kill(TTS, 2.0)]
+    assert arbiter.wakes_at(2.3) is None
+    assert arbiter.gone(TTS, 2.4) == [Grant(LLM)]
+
+
+def test_one_that_works_is_not_late() -> None:
+    arbiter = Arbiter(0.5, 2.0)
+    arbiter.join(LLM, "llm", 0.0)
+    arbiter.join(TTS, "tts", 0.0)
+    arbiter.request(asks(TTS, 0.0), 0.0)
+    arbiter.release(TTS, 0.1)
+    arbiter.rests(TTS, 0.2, over=True)
+    # Its next call came before it heard that it should park.
+    assert arbiter.request(asks(TTS, 0.3, unparks=False), 0.3) == [Grant(TTS)]
+    assert arbiter.tick(5.0) == []
+    arbiter.release(TTS, 6.0)
+    arbiter.rests(TTS, 6.0, over=True)
+    assert arbiter.wakes_at(6.0) == 8.0
+    assert arbiter.parked(TTS, 6.1) == [Unpark(LLM)]
+    assert arbiter.wakes_at(6.1) is None
 
 
 @dataclass

@@ -81,6 +81,7 @@ class Arbiter:
     def __init__(self, limit_s: float, kill_s: float, policy: Policy = "slack") -> None:
         self._queue = GpuQueue(policy)
         self._room = Room()
+        self._killed: set[int] = set()
         self._limit_s = limit_s
         self._kill_s = kill_s
         self._holder: _Holder | None = None
@@ -115,7 +116,7 @@ class Arbiter:
 
     def rests(self, client: int, now: float, *, over: bool) -> list[Order]:
         """A client of the room has nothing to do; its call is `over`, or waits for more."""
-        self._room.rests(client, over=over)
+        self._room.rests(client, now, over=over)
         return self._decide(now)
 
     def parked(self, client: int, now: float) -> list[Order]:
@@ -138,6 +139,7 @@ class Arbiter:
     def gone(self, client: int, now: float) -> list[Order]:
         """A client's process has ended, and with it all that it computed."""
         self._room.gone(client)
+        self._killed.discard(client)
         return self.withdraw(client, now)
 
     def tick(self, now: float) -> list[Order]:
@@ -146,6 +148,12 @@ class Arbiter:
 
     def wakes_at(self, now: float) -> float | None:
         """When `tick` has something to decide; None while nothing can happen by itself."""
+        late, owner = self._room.late_since, self._room.owner
+        leaves_by = None if late is None or owner in self._killed else late + self._kill_s
+        moments = (self._holder_wakes_at(now), leaves_by)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _holder_wakes_at(self, now: float) -> float | None:
         holder = self._holder
         if holder is None or not self._queue.urgent or holder.killed:
             return None
@@ -154,10 +162,18 @@ class Arbiter:
         return holder.revoked + (self._kill_s if holder.reported else self._limit_s)
 
     def _decide(self, now: float) -> list[Order]:
-        admitted, told = self._room.decide()
+        admitted, told = self._room.decide(now)
         if admitted is not None:
             self._queue.add(admitted)
-        return [*told, *self._decide_device(now)]
+        return [*told, *self._overstaying(now), *self._decide_device(now)]
+
+    def _overstaying(self, now: float) -> list[Order]:
+        """An idle client that does not park has hung; its end frees the room."""
+        since, owner = self._room.late_since, self._room.owner
+        if since is None or owner is None or now - since < self._kill_s or owner in self._killed:
+            return []
+        self._killed.add(owner)
+        return [Kill(owner, now - since)]
 
     def _decide_device(self, now: float) -> list[Order]:
         holder = self._holder

@@ -41,8 +41,14 @@ class Room:
         self._doing: dict[int, Doing] = {}
         self._outside: dict[int, Request] = {}
         self._owner: int | None = None
-        self._asked = False
+        self._asked_at: float | None = None
         self._called: int | None = None
+
+    @property
+    def late_since(self) -> float | None:
+        """Since when the owner could have left and has not, though it was asked to."""
+        busy = self._owner is not None and self._doing.get(self._owner) == "working"
+        return None if busy else self._asked_at
 
     @property
     def owner(self) -> int | None:
@@ -65,14 +71,16 @@ class Room:
         """A client that waits for the room does not want it any more."""
         self._outside.pop(client, None)
 
-    def rests(self, client: int, *, over: bool) -> None:
+    def rests(self, client: int, now: float, *, over: bool) -> None:
         """The client has done all it was asked; its call is `over`, or more may be asked in it."""
         self._doing[client] = "nothing" if over else "waiting"
+        if client == self._owner and self._asked_at is not None:
+            self._asked_at = now
 
     def left(self, client: int) -> None:
         """The client's weights are off the device."""
         if client == self._owner:
-            self._owner, self._asked, self._called = None, False, None
+            self._owner = self._asked_at = self._called = None
 
     def gone(self, client: int) -> None:
         """The client's process has ended."""
@@ -83,12 +91,12 @@ class Room:
         if client == self._called:
             self._called = None
 
-    def decide(self) -> tuple[Request | None, list[Park | Unpark]]:
+    def decide(self, now: float) -> tuple[Request | None, list[Park | Unpark]]:
         """A request that now may go on to the device, if any, and whom to tell what."""
         if self._owner is not None:
-            if self._asked or not self._wanted(self._owner):
+            if self._asked_at is not None or not self._wanted(self._owner):
                 return None, []
-            self._asked = True
+            self._asked_at = now
             return None, [Park(self._owner)]
         if self._outside:
             first = min(self._outside.values(), key=lambda one: (one.speculative, one.at))
