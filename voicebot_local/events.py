@@ -295,6 +295,17 @@ class PlayoutUnderrun:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayoutPaused:
+    """The reply stands still with `left_s` of its speech to be played; `complete`: that is all of
+    it, for nothing more is being made."""
+
+    turn: int
+    revision: int
+    left_s: float
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlayoutFinished:
     """The last sample of the reply was played; `played` counts the reply's samples."""
 
@@ -506,6 +517,7 @@ Observation: TypeAlias = (
     | SpeechProduced
     | PlayoutStarted
     | PlayoutUnderrun
+    | PlayoutPaused
     | PlayoutFinished
     | StageFailed
     | TurnRecorded

@@ -19,6 +19,7 @@ from voicebot_local.events import (
     ClauseReady,
     Observation,
     PlayoutFinished,
+    PlayoutPaused,
     PlayoutStarted,
     PlayoutUnderrun,
     ReplyText,
@@ -151,9 +152,13 @@ class Speaking:
         return True
 
     def pause(self) -> None:
-        """Let the reply fade and stand still."""
-        if self.reply is not None:
-            self._playout.pause(self.reply.number)
+        """Let the reply fade and stand still, and observe what is left of it."""
+        reply = self.reply
+        if reply is not None:
+            self._playout.pause(reply.number)
+            left_s = round(self._playout.waiting / self._rate, 3)
+            complete = not reply.producing
+            self._observe(PlayoutPaused(reply.turn, reply.revision, left_s, complete))
 
     def resume(self) -> None:
         """Let the paused reply go on with its next sample."""

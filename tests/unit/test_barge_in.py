@@ -9,9 +9,11 @@ from voicebot_local.events import (
     Apologized,
     Decision,
     PlayoutFinished,
+    PlayoutPaused,
     ReplyPaused,
     ReplyResumed,
     ReplyStopped,
+    ReplyText,
     SpeechEnded,
     SpeechStarted,
     StageFailed,
@@ -143,6 +145,35 @@ def test_a_sign_of_listening_is_dropped_and_the_reply_goes_on() -> None:
     t.speak(1)
     t.pause(1)
     assert t.final(3, 0, "thanks") == [TurnCommitted(3, 0, "thanks")]
+
+
+@pytest.mark.parametrize(
+    ("reply", "left_s", "complete", "text", "answers"),
+    [
+        ("Shall I go on?", 0.3, True, "yes", True),
+        ("Shall I go on? ", 0.7, True, "okay", True),
+        ("Shall I go on?", 0.3, True, "", False),
+        ("Shall I go on?", 0.8, True, "yes", False),
+        ("Shall I go on?", 0.3, False, "yes", False),
+        ("So I go on.", 0.3, True, "yes", False),
+    ],
+)
+def test_words_over_the_end_of_a_question_are_the_answer(
+    reply: str, left_s: float, complete: bool, text: str, answers: bool
+) -> None:
+    t = replying(audible=True)
+    for word in reply.split(" "):
+        t.see(ReplyText(1, 0, f"{word} "))
+    t.speak(0.15)
+    assert t.see(PlayoutPaused(1, 0, left_s, complete)) == []
+    t.pause(0.4)
+    made = kinds(t.final(2, 0, text))
+    if answers:
+        assert made[:2] == [ReplyStopped, TurnFinished]
+        t.pause(1)
+        assert t.made[-1] == TurnCommitted(2, 0, text)
+    else:
+        assert made == [TurnDiscarded, ReplyResumed]
 
 
 def test_a_noise_without_words_pauses_the_reply_for_two_seconds_at_most() -> None:

@@ -11,11 +11,13 @@ from voicebot_local.events import (
     Decision,
     InputEnded,
     PlayoutFinished,
+    PlayoutPaused,
     PlayoutStarted,
     ReplyDrafted,
     ReplyPaused,
     ReplyResumed,
     ReplyStopped,
+    ReplyText,
     SessionEnded,
     SpeechEnded,
     SpeechStarted,
@@ -52,6 +54,7 @@ ANYTHING = st.one_of(
     st.tuples(st.just("start playing"), st.just("")),
     st.tuples(st.just("play to the end"), st.just("")),
     st.tuples(st.just("fail"), STAGES),
+    st.tuples(st.just("ask"), st.just("")),
 )
 SETTINGS = st.builds(
     TurnSettings,
@@ -103,6 +106,9 @@ def take(t: Talk, step: object) -> None:
         case ("play to the end", _):
             t.see(PlayoutStarted(*newest(t), 0))
             t.see(PlayoutFinished(*newest(t), 0, 0))
+        case ("ask", _):
+            t.see(ReplyText(*newest(t), "Is it?"))
+            t.see(PlayoutPaused(*newest(t), 0.1, True))
         case ("fail", "recognizer"):
             t.see(StageFailed(machine.turn, machine.part, "recognizer", "broken"))
         case ("fail", str(stage)):

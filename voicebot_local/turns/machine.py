@@ -31,11 +31,13 @@ from voicebot_local.events import (
     Observation,
     Outcome,
     PlayoutFinished,
+    PlayoutPaused,
     PlayoutStarted,
     ReplyDrafted,
     ReplyPaused,
     ReplyResumed,
     ReplyStopped,
+    ReplyText,
     SessionEnded,
     SpeechEnded,
     SpeechStarted,
@@ -104,6 +106,8 @@ class TurnMachine:
         """Since when nobody has spoken, where nobody does."""
         self._overlap_from = 0
         self._overlap_voiced_s = 0.0
+        self._answerable = False
+        """The reply that stands still is all but over."""
         self._position = 0
         self._audio_to = 0
         self._spoken_to = 0
@@ -186,8 +190,17 @@ class TurnMachine:
                 if self._is_current(event.turn, event.revision):
                     self._turn.audible_from = self._position
                 return []
+            case PlayoutPaused():
+                self._answerable = self._is_current(event.turn, event.revision) and (
+                    event.complete and event.left_s <= self._settings.answer_s
+                )
+                return []
             case PlayoutFinished():
                 return self._on_played(event)
+            case ReplyText():
+                if (event.turn, event.revision) == (self._turn.number, self._turn.revision):
+                    self._turn.read_reply(event.text)
+                return []
             case StageFailed():
                 return self._on_failed(event)
             case InputEnded():
@@ -367,6 +380,7 @@ class TurnMachine:
         self.state = State.OVERLAPPING
         self._over = Turn(self._next_number())
         self._overlap_from, self._overlap_voiced_s = self._run.start, self._run.voiced_s
+        self._answerable = False
         paused = ReplyPaused(self._turn.number, self._turn.revision)
         return [paused, self._begin_part(self._over)]
 
@@ -385,6 +399,8 @@ class TurnMachine:
             )
         )
         if verdict == "yield":
+            return self._yield("barge-in")
+        if verdict == "go on" and self._answerable and self._turn.asks and over.text_so_far:
             return self._yield("barge-in")
         if verdict == "go on":
             resumed = ReplyResumed(self._turn.number, self._turn.revision)

@@ -230,6 +230,13 @@ class TurnSettings(BaseModel):
         description="Without enough of either it goes on after so long (s); shorter repeats itself "
         "into people who begin slowly.",
     )
+    answer_s: float = Field(
+        0.7,
+        ge=0,
+        le=5,
+        description="Words over the last so much of a reply that ends with a question are the "
+        "answer to it, whatever they are (s); more takes signs of listening for answers.",
+    )
     stop_words: tuple[str, ...] = Field(
         (), description="Words and phrases that stop a reply at once, instead of the language's."
     )

@@ -29,6 +29,8 @@ class Turn:
     drafts: int = 0
     prompted: bool = False
     """The assistant speaks unasked, and the user has not said anything."""
+    asks: bool = False
+    """The newest reply ends with a question, as far as it is written."""
     failed: Stage | None = None
     audible_from: int | None = None
     heard_from: int = 0
@@ -61,10 +63,16 @@ class Turn:
         """True once something of the newest reply was heard."""
         return self.audible_from is not None
 
+    def read_reply(self, text: str) -> None:
+        """The newest reply goes on with `text`."""
+        if text.strip():
+            self.asks = text.rstrip().endswith(("?", "？", "؟"))
+
     def next_revision(self) -> int:
         """A new reply; returns its revision."""
         self.revision += 1
         self.draft = self.audible_from = None
+        self.asks = False
         return self.revision
 
 
