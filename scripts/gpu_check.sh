@@ -73,7 +73,7 @@ if [ $gpu = yes ] && command -v nvidia-smi >/dev/null && [ -z "${LLAMA_CPP_LIB_P
     tar -xzf "$WHEELS/$SOURCE" -C "$lib/source"
     cmake -S "$lib/source" -B "$lib/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
       -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
-      -DLLAMA_BUILD_SERVER=OFF -DGGML_CUDA=ON -DGGML_CUDA_NCCL=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture" \
+      -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF -DGGML_CUDA=ON -DGGML_CUDA_NCCL=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture" \
       -DCMAKE_LIBRARY_OUTPUT_DIRECTORY="$lib" >"$lib/build.log" 2>&1 &&
       cmake --build "$lib/build" -j "$(nproc)" >>"$lib/build.log" 2>&1 || fail "llama.cpp was not built; see $lib/build.log"
     touch "$lib/ready"

@@ -28,7 +28,8 @@ def files_of(package: Distribution) -> dict[str, Path]:
     for file in package.files or ():
         name, path = file.as_posix(), Path(str(file.locate()))
         inside = not name.startswith(("..", "/")) and "__pycache__" not in name
-        library = package.name in NATIVE and "/lib/" in name
+        library = package.name in NATIVE and not name.startswith(("llama_cpp/", "llama_cpp_python"))
+        library |= ".so" in path.suffixes
         if inside and not library and not name.endswith("/RECORD") and path.is_file():
             found[name] = path
     return found
