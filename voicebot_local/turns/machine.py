@@ -56,9 +56,10 @@ from voicebot_local.events import (
     VoiceActivity,
 )
 from voicebot_local.providers.base import RECOGNIZER_RATE
-from voicebot_local.turns.barge_in import BargeIn, Overlap
+from voicebot_local.turns.barge_in import BargeIn
 from voicebot_local.turns.end_of_turn import EndOfTurn
 from voicebot_local.turns.endpointing import SpeechRun
+from voicebot_local.turns.overlapping import Overlapping
 from voicebot_local.turns.prompter import NEVER, Prompter, PrompterSettings
 from voicebot_local.turns.settings import TurnSettings
 from voicebot_local.turns.stable import agreed
@@ -94,8 +95,8 @@ class TurnMachine:
         self._turns = turns
         self.state = State.IDLE
         self._turn = Turn(0)
-        self._over: Turn | None = None
-        """The turn that would begin, while the user makes a sound over the reply."""
+        self._over: Overlapping | None = None
+        """While the user makes a sound over the reply."""
         self._numbers = 0
         self._run = SpeechRun(settings)
         self._end = EndOfTurn(settings)
@@ -104,10 +105,6 @@ class TurnMachine:
         self._prompter = Prompter(prompter)
         self._quiet_from = 0
         """Since when nobody has spoken, where nobody does."""
-        self._overlap_from = 0
-        self._overlap_voiced_s = 0.0
-        self._answerable = False
-        """The reply that stands still is all but over."""
         self._position = 0
         self._audio_to = 0
         self._spoken_to = 0
@@ -163,7 +160,7 @@ class TurnMachine:
     @property
     def _spoken(self) -> Turn:
         """The turn that transcripts belong to."""
-        return self._over or self._turn
+        return self._turn if self._over is None else self._over.turn
 
     def handle(self, event: Observation) -> list[Decision]:
         """Take one observation and return what follows from it, in order.
@@ -191,9 +188,8 @@ class TurnMachine:
                     self._turn.audible_from = self._position
                 return []
             case PlayoutPaused():
-                self._answerable = self._is_current(event.turn, event.revision) and (
-                    event.complete and event.left_s <= self._settings.answer_s
-                )
+                if self._over is not None and self._is_current(event.turn, event.revision):
+                    self._over.paused(event)
                 return []
             case PlayoutFinished():
                 return self._on_played(event)
@@ -222,9 +218,9 @@ class TurnMachine:
             if pause_s > 0 and self._run.silence_s == 0:
                 self._end.resumed(pause_s)
             return self._while_hearing()
-        if self.state is State.OVERLAPPING:
-            self._overlap_voiced_s += max(0.0, self._run.voiced_s - voiced_s)
-            return self._while_overlapping()
+        if self._over is not None:
+            self._over.goes_on(self._run.voiced_s - voiced_s)
+            return self._while_overlapping(self._over)
         over_reply = self.state is State.REPLYING and self._began_over_reply
         needed = self._settings.barge_in_s if over_reply else self._settings.start_speech_s
         if self._run.voiced_s < needed:
@@ -347,8 +343,8 @@ class TurnMachine:
             turn.so_far[event.part] = event.text.strip()
             # Of what both say, the last word may be a piece of a longer one.
             turn.sure[event.part] = " ".join(agreed(event.text.split(), before.split())[:-1])
-        if self.state is State.OVERLAPPING:
-            return self._while_overlapping()
+        if self._over is not None:
+            return self._while_overlapping(self._over)
         if event.part == self.part:  # Else the newest words are not among them.
             self._end.heard(turn.text_so_far, not turn.waiting, event.confidence)
         return self._on_evidence()
@@ -378,41 +374,26 @@ class TurnMachine:
 
     def _overlap(self) -> list[Decision]:
         self.state = State.OVERLAPPING
-        self._over = Turn(self._next_number())
-        self._overlap_from, self._overlap_voiced_s = self._run.start, self._run.voiced_s
-        self._answerable = False
+        turn = Turn(self._next_number())
+        self._over = Overlapping(turn, self._run, self._settings.answer_s)
         paused = ReplyPaused(self._turn.number, self._turn.revision)
-        return [paused, self._begin_part(self._over)]
+        return [paused, self._begin_part(turn)]
 
-    def _while_overlapping(self) -> list[Decision]:
-        over = self._over
-        assert over is not None
-        verdict = self._barge_in.judge(
-            Overlap(
-                since_s=(self._position - self._overlap_from) / RECOGNIZER_RATE,
-                voiced_s=self._overlap_voiced_s,
-                text=over.text_so_far,
-                sure=over.text_sure,
-                complete=not over.open and not over.waiting,
-                failed=over.failed is not None,
-                confidence=over.confidence if not over.waiting else None,
-            )
-        )
+    def _while_overlapping(self, over: Overlapping) -> list[Decision]:
+        verdict = over.judge(self._barge_in, self._position, asks=self._turn.asks)
         if verdict == "yield":
-            return self._yield("barge-in")
-        if verdict == "go on" and self._answerable and self._turn.asks and over.text_so_far:
             return self._yield("barge-in")
         if verdict == "go on":
             resumed = ReplyResumed(self._turn.number, self._turn.revision)
             made = self._discard_overlap("listening")
             self.state = State.REPLYING
             return [*made, resumed]
-        if over.open and self._run.silence_s >= OVERLAP_SILENCE_S:
-            ended = self._end_part(over)
+        if over.turn.open and self._run.silence_s >= OVERLAP_SILENCE_S:
+            ended = self._end_part(over.turn)
             self._run.reset()
             return [ended]
-        if not over.open and self._run.voiced_s >= self._settings.start_speech_s:
-            return [self._begin_part(over)]
+        if not over.turn.open and self._run.voiced_s >= self._settings.start_speech_s:
+            return [self._begin_part(over.turn)]
         return []
 
     def _yield(self, reason: StopReason) -> list[Decision]:
@@ -424,17 +405,16 @@ class TurnMachine:
 
     def _turn_over_begins(self) -> list[Decision]:
         """What was said over the reply is the present turn."""
-        turn, self._over = self._over, None
-        assert turn is not None
+        turn, self._over = self._spoken, None
         self._begin_turn(turn)
         self._end.heard(turn.text_so_far, final=not turn.waiting)
         self.state = State.HEARING if turn.open else State.PAUSING
         return self._on_evidence()
 
     def _discard_overlap(self, reason: DiscardReason) -> list[Decision]:
-        turn, self._over = self._over, None
-        if turn is None:
+        if self._over is None:
             return []
+        turn, self._over = self._over.turn, None
         made = [self._end_part(turn)] if turn.open else []
         self._run.ignore()
         return [*made, TurnDiscarded(turn.number, reason)]
@@ -562,7 +542,9 @@ class TurnMachine:
             return []
         turn.failed = "recognizer"
         turn.texts.setdefault(event.part_or_revision, "")
-        return self._while_overlapping() if self._over is not None else self._on_evidence()
+        if self._over is not None:
+            return self._while_overlapping(self._over)
+        return self._on_evidence()
 
     def _apologize(self, stage: Stage) -> list[Decision]:
         self.state = State.REPLYING
