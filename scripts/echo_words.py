@@ -29,7 +29,7 @@ BEFORE, AFTER = 4000, 6000
 
 class _Steps:
     @contextmanager
-    def __call__(self, kind: str) -> Iterator[None]:
+    def __call__(self, kind: str) -> Iterator[None]:  # noqa: ARG002
         yield
 
 
