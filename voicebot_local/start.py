@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 
 import anyio
 
@@ -42,7 +43,7 @@ from voicebot_local.history.keeping import Keeping, Target
 from voicebot_local.history.store import database_path
 from voicebot_local.metrics import TurnReport, TurnReports
 from voicebot_local.offline import forbid_network
-from voicebot_local.providers.registry import EngineOptions, choice, open_providers
+from voicebot_local.providers.registry import EngineOptions, Providers, choice, open_providers
 from voicebot_local.session import BlockSink, Session, SessionSettings
 from voicebot_local.stopping import Stop, stopping
 from voicebot_local.talk_key import TalkKeys
@@ -74,6 +75,10 @@ class Options:
     notices: tuple[str, ...] = ()
     resumed: int | None = None
     past: tuple[PastTurn, ...] = ()
+
+
+Beside = Callable[[Session], Coroutine[Any, Any, None]]
+"""A task that goes on beside a session, until it is over."""
 
 
 class Screen(Protocol):
@@ -132,8 +137,20 @@ def hold_conversation(config: Config, options: Options, screen: Screen) -> None:
         for notice in filter(None, notices):
             screen.say(notice)
         files.enter_context(screen)
+        usage = Usage()
+        log.add_reader(usage)
+        settings = _session_settings(config, plan, options, card, detector)
         with stopping() as stop:
-            anyio.run(_converse, config, plan, detector, options, card, sinks, log, screen, stop)
+            anyio.run(
+                _converse,
+                _stack(config, plan, card, log, usage),
+                lambda providers: Session(card.card, providers, log, settings, sinks),
+                _beside(options, plan, log),
+                screen,
+                stop,
+            )
+            if summary := usage.summary():
+                screen.say(summary)
         stop.raise_if_asked()
 
 
@@ -176,21 +193,35 @@ def _finish(file: SessionRecorder | ReplyRecorder) -> None:
 
 
 async def _converse(
-    config: Config,
-    plan: Plan,
-    detector: SmartTurn | None,
-    options: Options,
-    card: Card,
-    sinks: list[BlockSink],
-    log: EventLog,
+    stack: AbstractAsyncContextManager[Providers],
+    begin: Callable[[Providers], Session],
+    beside: Sequence[Beside],
     screen: Screen,
     stop: Stop,
 ) -> None:
+    """Load the stack, and hold the session that `begin` makes of it, with tasks `beside` it."""
+    with anyio.CancelScope() as scope:
+        stop.cancels(scope)
+        async with stack as providers:
+            if late := [engine.spec for engine in providers.engines if not engine.is_loaded]:
+                names = " and the ".join(STAGE_NAMES[spec.stage] for spec in late)
+                screen.say(f"Speak already; the {names} will be ready in a moment.")
+            session = begin(providers)
+            async with owned_tasks() as tasks:
+                for task in beside:
+                    tasks.start_soon(task, session)
+                await session.run()
+                tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _stack(
+    config: Config, plan: Plan, card: Card, log: EventLog, usage: Usage
+) -> AsyncIterator[Providers]:
+    """The three providers, sharing the device; what they tell goes to the log."""
     planned = {row.stage: row.need.total for row in plan.rows}
     if plan.parked:  # It is measured when it is loaded, and parked then.
         planned["synthesizer"] -= plan.engines.moving[1]
-    usage = Usage()
-    log.add_reader(usage)
 
     def on_notice(notice: EngineNotice) -> None:
         # The turn machine does not decide on these, and they come before there is a session.
@@ -203,7 +234,45 @@ async def _converse(
             notice = usage.of_turn(notice)
         log.append(_timed(notice, log) if isinstance(notice, StepsDone) else notice)
 
-    settings = SessionSettings(
+    async with (
+        shared_device(config.gpu, log, card.card.playout, card.card.rate) as broker,
+        open_providers(
+            choice(config.recognizer),
+            choice(config.chat),
+            choice(config.synthesizer),
+            on_notice,
+            EngineOptions(
+                offline=config.session.offline,
+                broker=broker,
+                replan=partial(replanned, config) if _replans(plan) else None,
+                parking=plan.parked,
+                # Recordings wait, so that what is measured from them is not the loading.
+                early=card.clock is None and not plan.parked,
+            ),
+        ) as providers,
+    ):
+        yield providers
+
+
+def _beside(options: Options, plan: Plan, log: EventLog) -> list[Beside]:
+    """What goes on beside the session: typing, the key to talk, an eye on the GPU's memory."""
+    tasks: list[Beside] = []
+    if plan.device == "GPU":
+        swing = _swing(plan)
+        tasks.append(lambda _: watch(nvml_memory, log.append, INTERVAL_S, swing))
+    if options.typed is not None:
+        typed = TypedTurns(options.typed)
+        log.add_reader(typed.entry)
+        tasks.append(typed.feed)
+    if options.keys is not None:
+        tasks.append(options.keys.feed)
+    return tasks
+
+
+def _session_settings(
+    config: Config, plan: Plan, options: Options, card: Card, detector: SmartTurn | None
+) -> SessionSettings:
+    return SessionSettings(
         _turn_settings(config, plan),
         system_prompt(config.persona),
         config.backend,
@@ -214,42 +283,6 @@ async def _converse(
         prompter=config.prompter,
         echo=config.echo.cancel == "on" or (config.echo.cancel == "auto" and card.echoes),
     )
-    with anyio.CancelScope() as scope:
-        stop.cancels(scope)
-        async with (
-            shared_device(config.gpu, log, card.card.playout, card.card.rate) as broker,
-            open_providers(
-                choice(config.recognizer),
-                choice(config.chat),
-                choice(config.synthesizer),
-                on_notice,
-                EngineOptions(
-                    offline=config.session.offline,
-                    broker=broker,
-                    replan=partial(replanned, config) if _replans(plan) else None,
-                    parking=plan.parked,
-                    # Recordings wait, so that what is measured from them is not the loading.
-                    early=card.clock is None and not plan.parked,
-                ),
-            ) as providers,
-        ):
-            if late := [engine.spec for engine in providers.engines if not engine.is_loaded]:
-                names = " and the ".join(STAGE_NAMES[spec.stage] for spec in late)
-                screen.say(f"Speak already; the {names} will be ready in a moment.")
-            session = Session(card.card, providers, log, settings, sinks)
-            async with owned_tasks() as tasks:
-                if plan.device == "GPU":
-                    tasks.start_soon(watch, nvml_memory, log.append, INTERVAL_S, _swing(plan))
-                if options.typed is not None:
-                    typed = TypedTurns(options.typed)
-                    log.add_reader(typed.entry)
-                    tasks.start_soon(typed.feed, session)
-                if options.keys is not None:
-                    tasks.start_soon(options.keys.feed, session)
-                await session.run()
-                tasks.cancel_scope.cancel()
-    if summary := usage.summary():
-        screen.say(summary)
 
 
 def _turn_settings(config: Config, plan: Plan) -> TurnSettings:
