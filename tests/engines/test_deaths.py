@@ -18,6 +18,8 @@ from tests.engines.running import blocks, said, started
 from voicebot_local.engines.client import LocalEngine, running
 from voicebot_local.engines.connection import EngineLimits
 from voicebot_local.engines.faces import EngineChatModel, EngineRecognizer
+from voicebot_local.engines.link import process_link
+from voicebot_local.engines.protocol import MAX_PAYLOAD, Frame
 from voicebot_local.errors import (
     ModelError,
     ProtocolViolation,
@@ -265,3 +267,9 @@ def test_no_orphan_when_the_program_is_killed(anyio_backend: str, busy: str) -> 
         program.kill()
     _, alive = psutil.wait_procs([child], timeout=20)
     assert not alive
+
+
+async def test_a_link_that_is_closed_with_much_unsent_ends_quietly() -> None:
+    async with process_link("an engine") as link:
+        # More than a pipe holds, posted in the same breath as the link is closed.
+        link.post(Frame({"type": "load"}, bytes(MAX_PAYLOAD)))

@@ -139,6 +139,8 @@ class ProcessLink:
             self._posted = anyio.Event()
             try:
                 while self._outbox:
+                    if self._stdin < 0:  # Closed before this task came to its turn.
+                        return
                     await anyio.wait_writable(self._stdin)
                     self._write_some()
             except ClosedResourceError:
