@@ -74,11 +74,13 @@ if [ $gpu = yes ] && command -v nvidia-smi >/dev/null && [ -z "${LLAMA_CPP_LIB_P
     cmake -S "$lib/source" -B "$lib/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
       -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
       -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF -DGGML_CUDA=ON -DGGML_CUDA_NCCL=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture" \
-      -DCMAKE_LIBRARY_OUTPUT_DIRECTORY="$lib" >"$lib/build.log" 2>&1 &&
+      >"$lib/build.log" 2>&1 &&
       cmake --build "$lib/build" -j "$(nproc)" >>"$lib/build.log" 2>&1 || fail "llama.cpp was not built; see $lib/build.log"
+    LLAMA_CPP_LIB_PATH=$lib/build/bin "$python" -m tests.engines.cuda_llama_child >/dev/null ||
+      fail "the llama.cpp that was built here does not answer; install llama-cpp-python with CUDA instead"
     touch "$lib/ready"
   fi
-  if [ -e "$lib/ready" ]; then export LLAMA_CPP_LIB_PATH=$lib; fi
+  if [ -e "$lib/ready" ]; then export LLAMA_CPP_LIB_PATH=$lib/build/bin; fi
 fi
 
 exec "$python" -m scripts.gpu_check "$@"
