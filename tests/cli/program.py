@@ -166,7 +166,8 @@ class Watched:
         for entry in self.follow():
             if _is(entry, kind, turn):
                 return
-        raise AssertionError(f"the program ended without {kind.__name__} in turn {turn}")
+        said = self.program.communicate(timeout=120)[1]
+        raise AssertionError(f"the program ended without {kind.__name__} in turn {turn}: {said}")
 
     def follow(self) -> Iterator[Entry]:
         """Entries as they come, until the program has ended. Those that are not taken wait."""
