@@ -51,7 +51,7 @@ LONGEST_S = 170
 HUNG_S = 60.0
 """A step of a test's tiny model takes milliseconds; on a busy machine, somewhat more (s)."""
 BUSY_HAND_OVER_S = 0.05
-"""A message between processes takes a fraction of one; on a busy machine, they wait for a core (s)."""
+"""A message between processes takes less; on a busy machine it waits for a core (s)."""
 ALL_BYTES = 600_000_000
 """What the starter stack may take in all."""
 Memory: TypeAlias = dict[psutil.Process, int]
