@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -22,6 +23,9 @@ ENDING_S = 5.0
 _EMPTY = tempfile.mkdtemp(prefix="voicebot-tests-")
 os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = _EMPTY
 atexit.register(shutil.rmtree, _EMPTY, ignore_errors=True)
+
+# Shells start what they put in the background deaf to Ctrl-C, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # For good, and before any test is imported: an import that asks the network fails too.
 forbid_network()

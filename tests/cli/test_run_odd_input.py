@@ -115,7 +115,7 @@ def memory_by_minute(run: Watched) -> list[tuple[int, int]]:
 def test_a_full_disk_ends_the_recording_alone(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: it is reached in the same call."""
     record, output = tmp_path / "s.wav", tmp_path / "o.wav"
-    files = ("--record", record, "--output", output, *inputs(QUESTION, QUESTION))
+    files = ("--record", record, "--output", output, *inputs(*[QUESTION] * 3))
     with watched(tmp_path / "e.jsonl", *STARTER, *files) as run:
         run.wait_for(SessionStarted, 0)
         limit = 200_000
@@ -128,7 +128,7 @@ def test_a_full_disk_ends_the_recording_alone(tmp_path: Path) -> None:
         assert f"Recording to {file} stopped after" in done.said
         assert 1 < soundfile.info(file).duration < 5
     finished = [entry for entry in run.entries if isinstance(entry.event, TurnFinished)]
-    assert len(finished) == len(done.turns) == 2
+    assert len(finished) == len(done.turns) == 3
     assert all(turn["heard"] for turn in done.turns)
 
 
