@@ -59,10 +59,11 @@ from voicebot_local.recognizing import Recognizing
 from voicebot_local.scoring import Scoring, TurnDetector
 from voicebot_local.speaking import Speaking, Voice
 from voicebot_local.turns.conversation import Conversation, PastTurn
-from voicebot_local.turns.machine import State, TurnMachine
+from voicebot_local.turns.machine import TurnMachine
 from voicebot_local.turns.prompter import NEVER, PrompterSettings
 from voicebot_local.turns.settings import TurnSettings
 from voicebot_local.turns.stable import StableText
+from voicebot_local.turns.states import State
 
 MOST_BACKLOG = 64
 """Windows that a recognizer may be behind before a recording that can wait does (about 2 s)."""

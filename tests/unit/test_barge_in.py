@@ -24,8 +24,8 @@ from voicebot_local.events import (
 )
 from voicebot_local.turns.barge_in import BargeIn, Overlap
 from voicebot_local.turns.interjections import Interjections, words_of
-from voicebot_local.turns.machine import State
 from voicebot_local.turns.settings import TurnSettings
+from voicebot_local.turns.states import State
 
 SETTINGS = TurnSettings()
 

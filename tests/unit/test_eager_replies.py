@@ -16,8 +16,8 @@ from voicebot_local.events import (
     TurnFinished,
     UserTyped,
 )
-from voicebot_local.turns.machine import State
 from voicebot_local.turns.settings import TurnSettings
+from voicebot_local.turns.states import State
 
 
 def drafted(settings: TurnSettings | None = None) -> Talk:

@@ -26,8 +26,8 @@ from voicebot_local.events import (
     TurnFinished,
 )
 from voicebot_local.talk_key import SpaceBar, TalkKeys, TypedLine
-from voicebot_local.turns.machine import State
 from voicebot_local.turns.settings import TurnSettings
+from voicebot_local.turns.states import State
 
 BY_KEY = TurnSettings(mode="push-to-talk")
 

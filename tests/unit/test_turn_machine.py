@@ -25,8 +25,9 @@ from voicebot_local.events import (
     UserTyped,
     VoiceActivity,
 )
-from voicebot_local.turns.machine import State, TurnMachine
+from voicebot_local.turns.machine import TurnMachine
 from voicebot_local.turns.settings import TurnSettings
+from voicebot_local.turns.states import State
 
 WINDOW = 512
 SETTINGS = TurnSettings()

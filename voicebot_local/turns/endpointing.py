@@ -32,17 +32,18 @@ class SpeechRun:
         self._held = False
         self._ignored_to: int | None = None
         """While what is being said does not count: where it was last heard."""
-        self._position = 0
+        self.position = 0
+        """Where the newest audio ends."""
 
     @property
     def start(self) -> int:
         """Position of the run's first sample; of the newest sample where there is no run."""
-        return self._run.start if self._run else self._position
+        return self._run.start if self._run else self.position
 
     @property
     def last_voiced(self) -> int:
         """Position after the run's newest speech."""
-        return self._run.last_voiced if self._run else self._position
+        return self._run.last_voiced if self._run else self.position
 
     @property
     def voiced_s(self) -> float:
@@ -52,12 +53,12 @@ class SpeechRun:
     @property
     def silence_s(self) -> float:
         """Time since the run's newest speech (s)."""
-        return (self._position - self.last_voiced) / RECOGNIZER_RATE
+        return (self.position - self.last_voiced) / RECOGNIZER_RATE
 
     def push(self, position: int, probability: float) -> None:
         """Take the window of audio that ends at `position`."""
-        window = position - self._position
-        begin, self._position = self._position, position
+        window = position - self.position
+        begin, self.position = self.position, position
         if self._ignored_to is not None:
             if probability >= self._settings.vad_negative_threshold:
                 self._ignored_to = position
@@ -87,5 +88,5 @@ class SpeechRun:
         """Forget the run, and whatever else is said until the next silence."""
         last_voiced = self.last_voiced
         self.reset()
-        if (self._position - last_voiced) / RECOGNIZER_RATE <= BRIDGE_S:
+        if (self.position - last_voiced) / RECOGNIZER_RATE <= BRIDGE_S:
             self._ignored_to = last_voiced

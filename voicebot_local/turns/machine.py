@@ -5,26 +5,16 @@ heard, when to stop it, and when the conversation is over. It is a plain object 
 or await: time is the position of the newest audio, so that every conversation can be replayed from
 its event log.
 
-             ┌──────────────────────── speech ─────────────────────────┐
-             ▼                                                         │
-    idle ─speech─▶ hearing ─short silence─▶ pausing ─enough silence─▶ deciding ─words─▶ replying
-      ▲            │  ▲  ▲                  │  drafts a reply         │                 │  │  ▲
-      │            │  │  └──────speech──────┘                         │no words         │  │  │
-      ├────────────│──│───────────────────────────────────────────────┘                 │  │  │
-      ├────────────│──│────────────────────────────────── played ───────────────────────┘  │  │
-      │            │  └──── speech before the reply is audible: the same turn ─────────────┤  │
-      │            │                                                                       │  │
-      │            └─ enough silence at once ─▶ deciding        speech over the reply ─────┘  │
-      │                                                                 ▼                     │
-      │               hearing ◀─ an interruption: a new turn ─ overlapping ─ nothing of that ─┘
+`states.py` draws the states; the machine leads from one to the next, and asks plain objects for
+the rest: `parts.py` begins and ends the parts of a turn, `turn.py` remembers what was said and the
+reply to it, `end_of_turn.py` and `silence.py` know when the user is done, `overlapping.py` and
+`barge_in.py` what a sound over the reply is, `talking.py` whether the key to talk is down,
+`prompter.py` when to speak unasked, `ending.py` when the conversation is over.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-
 from voicebot_local.events import (
-    Apologized,
     Decision,
     DiscardReason,
     InputEnded,
@@ -33,24 +23,14 @@ from voicebot_local.events import (
     PlayoutFinished,
     PlayoutPaused,
     PlayoutStarted,
-    ReplyDrafted,
-    ReplyPaused,
-    ReplyResumed,
-    ReplyStopped,
     ReplyText,
     SessionEnded,
-    SpeechEnded,
-    SpeechStarted,
     Stage,
     StageFailed,
     StopReason,
     TalkPressed,
     TalkReleased,
     Transcribed,
-    TurnCommitted,
-    TurnDiscarded,
-    TurnFinished,
-    TurnPrompted,
     TurnScored,
     UserTyped,
     VoiceActivity,
@@ -58,28 +38,16 @@ from voicebot_local.events import (
 from voicebot_local.providers.base import RECOGNIZER_RATE
 from voicebot_local.turns.barge_in import BargeIn
 from voicebot_local.turns.end_of_turn import EndOfTurn
+from voicebot_local.turns.ending import Ending
 from voicebot_local.turns.endpointing import SpeechRun
 from voicebot_local.turns.overlapping import Overlapping
+from voicebot_local.turns.parts import Parts
 from voicebot_local.turns.prompter import NEVER, Prompter, PrompterSettings
 from voicebot_local.turns.settings import TurnSettings
-from voicebot_local.turns.stable import agreed
+from voicebot_local.turns.silence import Silence
+from voicebot_local.turns.states import State
 from voicebot_local.turns.talking import TalkKey
 from voicebot_local.turns.turn import Turn
-
-OVERLAP_SILENCE_S = 0.25
-"""A sound over the reply is over after so much silence; only then is its transcript final (s)."""
-
-
-class State(Enum):
-    """What the conversation is doing."""
-
-    IDLE = "idle"
-    HEARING = "hearing"
-    PAUSING = "pausing"
-    DECIDING = "deciding"
-    REPLYING = "replying"
-    OVERLAPPING = "overlapping"
-    ENDED = "ended"
 
 
 class TurnMachine:
@@ -92,25 +60,20 @@ class TurnMachine:
         prompter: PrompterSettings = NEVER,
     ) -> None:
         self._settings = settings
-        self._turns = turns
         self.state = State.IDLE
         self._turn = Turn(0)
         self._over: Overlapping | None = None
         """While the user makes a sound over the reply."""
         self._numbers = 0
         self._run = SpeechRun(settings)
+        self._parts = Parts(settings, self._run)
         self._end = EndOfTurn(settings)
+        self._silence = Silence(settings, self._run, self._parts, self._end)
         self._barge_in = BargeIn(settings)
         self._key = TalkKey(settings)
         self._prompter = Prompter(prompter)
-        self._quiet_from = 0
-        """Since when nobody has spoken, where nobody does."""
-        self._position = 0
-        self._audio_to = 0
-        self._spoken_to = 0
+        self._ending = Ending(turns)
         self._decided_at = 0
-        self._finished = 0
-        self._input_ended = False
 
     @property
     def turn(self) -> int:
@@ -139,9 +102,8 @@ class TurnMachine:
     @property
     def quiet(self) -> bool:
         """True when nobody has spoken for as long as a turn's end takes."""
-        quiet_s = (self._position - self._audio_to) / RECOGNIZER_RATE
-        silent = self._run.voiced_s == 0 and quiet_s >= self._settings.end_silence_s
-        return silent and not self._key.down
+        quiet = self._parts.over_for_s >= self._settings.end_silence_s
+        return quiet and self._run.voiced_s == 0 and not self._key.down
 
     @property
     def silence_s(self) -> float:
@@ -149,13 +111,8 @@ class TurnMachine:
         if self.state is State.HEARING:
             return self._run.silence_s
         if self.state is State.PAUSING and self._run.voiced_s == 0:
-            return self._paused_s
+            return self._parts.paused_s
         return 0.0
-
-    @property
-    def _paused_s(self) -> float:
-        """Time since the last speech of a part that is over (s)."""
-        return (self._position - self._spoken_to) / RECOGNIZER_RATE
 
     @property
     def _spoken(self) -> Turn:
@@ -182,25 +139,17 @@ class TurnMachine:
             case TalkPressed():
                 return self._on_released() if self._key.down else self._on_pressed()
             case TalkReleased():
-                return self._on_released()
-            case PlayoutStarted():
-                if self._is_current(event.turn, event.revision):
-                    self._turn.audible_from = self._position
-                return []
-            case PlayoutPaused():
-                if self._over is not None and self._is_current(event.turn, event.revision):
-                    self._over.paused(event)
-                return []
-            case PlayoutFinished():
-                return self._on_played(event)
+                return self._on_released() if self._key.down else []
+            case PlayoutStarted() | PlayoutPaused() | PlayoutFinished():
+                return self._on_playout(event)
             case ReplyText():
-                if (event.turn, event.revision) == (self._turn.number, self._turn.revision):
+                if self._turn.replies_with(event.turn, event.revision):
                     self._turn.read_reply(event.text)
                 return []
             case StageFailed():
                 return self._on_failed(event)
             case InputEnded():
-                self._input_ended = True
+                self._ending.input_ended = True
                 return self._end_if_over()
             case _:
                 return []
@@ -208,12 +157,10 @@ class TurnMachine:
     # --- the user speaks ---
 
     def _on_voice(self, event: VoiceActivity) -> list[Decision]:
-        self._position = event.position
         pause_s, voiced_s = self._run.silence_s, self._run.voiced_s
-        idle = self.state is State.IDLE and self._run.voiced_s == 0
-        self._run.push(
-            event.position, self._key.heard(event.probability, event.position, idle=idle)
-        )
+        idle = self.state is State.IDLE and voiced_s == 0
+        heard = self._key.heard(event.probability, event.position, idle=idle)
+        self._run.push(event.position, heard)
         if self.state is State.HEARING:
             if pause_s > 0 and self._run.silence_s == 0:
                 self._end.resumed(pause_s)
@@ -238,111 +185,62 @@ class TurnMachine:
         """Speech is certain while the user was not known to speak."""
         made: list[Decision] = []
         if self.state is State.REPLYING:
-            made += self._stop_reply("resumed")
+            made.append(self._turn.stop_reply("resumed"))
             self._turn.failed, self._turn.prompted = None, False
         elif self.state is State.IDLE:
-            self._begin_turn(Turn(self._next_number()))
+            self._begin_turn(self._new_turn())
         elif self._turn.draft is not None:
-            made += self._drop_draft("resumed")
+            made.append(self._turn.stop_reply("resumed"))
         if self._turn.parts:
-            self._end.resumed((self._run.start - self._spoken_to) / RECOGNIZER_RATE)
+            self._end.resumed((self._run.start - self._parts.spoken_to) / RECOGNIZER_RATE)
         self.state = State.HEARING
-        return [*made, self._begin_part(self._turn)]
-
-    def _begin_part(self, turn: Turn) -> Decision:
-        """The user speaks, perhaps again; what was said shortly before is heard again with it."""
-        preroll = round(self._settings.preroll_s * RECOGNIZER_RATE)
-        audio_from = max(self._run.start - preroll, self._audio_to, 0)
-        rejoin = self._settings.rejoin_s * RECOGNIZER_RATE
-        again = turn.parts > 0 and self._position - turn.heard_from <= rejoin
-        if again:
-            audio_from = turn.heard_from
-            turn.texts[turn.parts - 1] = ""
-            turn.failed = None
-        return self._open_part(turn, self._run.start, audio_from, again=again)
-
-    def _open_part(
-        self, turn: Turn, position: int, audio_from: int, *, again: bool = False
-    ) -> Decision:
-        self._run.hold()
-        turn.heard_from, turn.open = audio_from, True
-        turn.parts += 1
-        return SpeechStarted(turn.number, turn.parts - 1, position, audio_from, again)
-
-    def _end_part(self, turn: Turn) -> Decision:
-        turn.open = False
-        self._audio_to = self._position
-        self._spoken_to = self._run.last_voiced
-        return SpeechEnded(turn.number, turn.parts - 1, self._run.last_voiced, self._position)
+        return [*made, self._parts.begin(self._turn)]
 
     # --- the user is silent, and may be done ---
 
     def _while_hearing(self) -> list[Decision]:
-        silence_s = self._run.silence_s
-        over = silence_s >= self._end.wait_s
-        if over or (silence_s >= self._end.eager_s and self._may_draft):
-            ended = self._end_part(self._turn)
-            self._run.reset()
-            self.state = State.PAUSING
-            return [ended, *self._while_quiet()]
-        if self._position - self._turn.heard_from >= self._settings.part_s * RECOGNIZER_RATE:
-            ended = self._end_part(self._turn)
-            return [ended, self._open_part(self._turn, self._position, self._position)]
-        return []
+        if self._silence.ends_part(self._turn):
+            return self._pause()
+        return [*self._parts.cut(self._turn)] if self._parts.too_long(self._turn) else []
 
-    @property
-    def _may_draft(self) -> bool:
-        return self._turn.drafts < self._settings.max_revisions
+    def _pause(self) -> list[Decision]:
+        """The part is over, and perhaps the turn."""
+        ended = self._parts.end(self._turn)
+        self._run.reset()
+        self.state = State.PAUSING
+        return [ended, *self._while_quiet()]
 
     def _while_quiet(self) -> list[Decision]:
         """Nobody is known to speak; somebody may have begun to."""
         if self.state not in (State.PAUSING, State.DECIDING):
             return self._end_if_over() or self._prompt_if_due()
-        over = self._key.released or self._paused_s >= self._end.wait_s
-        if over and self.state is State.PAUSING:
-            self._decided_at = self._position
-        # Late words may show that it is not over after all.
-        self.state = State.DECIDING if over else State.PAUSING
-        return self._draft_or_commit()
+        if self._key.released or self._silence.ends_turn:
+            if self.state is State.PAUSING:
+                self._decided_at = self._run.position
+            self.state = State.DECIDING
+            return self._answer()
+        self.state = State.PAUSING  # Late words may show that it is not over after all.
+        return [self._turn.draft_reply()] if self._silence.allows_draft(self._turn) else []
 
-    def _draft_or_commit(self) -> list[Decision]:
-        """What the transcripts allow while the user is silent."""
+    def _answer(self) -> list[Decision]:
+        """The user is done: reply, once all that was said is known."""
         turn = self._turn
-        if turn.waiting:
-            return []
-        if self.state is State.PAUSING:
-            if turn.failed or not turn.text or turn.draft is not None or not self._may_draft:
-                return []
-            if self._paused_s < self._end.eager_s:  # The last words say that more will come.
-                return []
-            turn.drafts += 1
-            revision = turn.next_revision()
-            turn.draft = turn.text
-            return [ReplyDrafted(turn.number, revision, turn.text)]
-        if self._run.voiced_s > 0:  # Perhaps the user goes on at this very moment.
+        if turn.waiting or self._run.voiced_s > 0:  # Perhaps the user goes on at this very moment.
             return []
         if turn.failed is not None:
             return self._apologize(turn.failed)
         if not turn.text:
-            self.state = State.IDLE
-            self._quiet_from = self._position
-            return [TurnDiscarded(turn.number), *self._end_if_over()]
+            self._become_idle()
+            return [turn.discard("no words"), *self._end_if_over()]
         return self._commit(turn.text, self._decided_at)
 
     # --- transcripts and scores ---
 
     def _on_transcript(self, event: Transcribed) -> list[Decision]:
-        turn = self._spoken
         if not self._is_spoken(event.turn, event.part):
             return []
-        if event.is_final:
-            turn.texts.setdefault(event.part, event.text.strip())
-            turn.confidence = event.confidence
-        else:
-            before = turn.so_far.get(event.part, "")
-            turn.so_far[event.part] = event.text.strip()
-            # Of what both say, the last word may be a piece of a longer one.
-            turn.sure[event.part] = " ".join(agreed(event.text.split(), before.split())[:-1])
+        turn = self._spoken
+        turn.understood(event)
         if self._over is not None:
             return self._while_overlapping(self._over)
         if event.part == self.part:  # Else the newest words are not among them.
@@ -358,7 +256,7 @@ class TurnMachine:
         )
 
     def _on_scored(self, event: TurnScored) -> list[Decision]:
-        spoken_to = self._run.last_voiced if self.state is State.HEARING else self._spoken_to
+        spoken_to = self._run.last_voiced if self.state is State.HEARING else self._parts.spoken_to
         if event.turn != self._turn.number or event.position <= spoken_to:
             return []
         if self.state in (State.HEARING, State.PAUSING):
@@ -374,34 +272,19 @@ class TurnMachine:
 
     def _overlap(self) -> list[Decision]:
         self.state = State.OVERLAPPING
-        turn = Turn(self._next_number())
-        self._over = Overlapping(turn, self._run, self._settings.answer_s)
-        paused = ReplyPaused(self._turn.number, self._turn.revision)
-        return [paused, self._begin_part(turn)]
+        turn = self._new_turn()
+        self._over = Overlapping(turn, self._run, self._parts, self._settings)
+        return [self._turn.pause_reply(), self._parts.begin(turn)]
 
     def _while_overlapping(self, over: Overlapping) -> list[Decision]:
-        verdict = over.judge(self._barge_in, self._position, asks=self._turn.asks)
-        if verdict == "yield":
-            return self._yield("barge-in")
-        if verdict == "go on":
-            resumed = ReplyResumed(self._turn.number, self._turn.revision)
-            made = self._discard_overlap("listening")
-            self.state = State.REPLYING
-            return [*made, resumed]
-        if over.turn.open and self._run.silence_s >= OVERLAP_SILENCE_S:
-            ended = self._end_part(over.turn)
-            self._run.reset()
-            return [ended]
-        if not over.turn.open and self._run.voiced_s >= self._settings.start_speech_s:
-            return [self._begin_part(over.turn)]
-        return []
-
-    def _yield(self, reason: StopReason) -> list[Decision]:
-        """The reply is over; what was said over it is the next turn."""
-        made = self._stop_reply(reason) + self._finish("interrupted")
-        if over := self._end_if_over():
-            return made + self._discard_overlap("listening") + over
-        return made + self._turn_over_begins()
+        match over.judge(self._barge_in, asks=self._turn.asks):
+            case "yield":
+                return [*self._interrupt("barge-in"), *self._after_reply()]
+            case "go on":
+                self.state = State.REPLYING
+                return [*self._discard_overlap("listening"), self._turn.resume_reply()]
+            case None:
+                return over.listen()
 
     def _turn_over_begins(self) -> list[Decision]:
         """What was said over the reply is the present turn."""
@@ -412,148 +295,135 @@ class TurnMachine:
         return self._on_evidence()
 
     def _discard_overlap(self, reason: DiscardReason) -> list[Decision]:
-        if self._over is None:
-            return []
-        turn, self._over = self._over.turn, None
-        made = [self._end_part(turn)] if turn.open else []
-        self._run.ignore()
-        return [*made, TurnDiscarded(turn.number, reason)]
+        over, self._over = self._over, None
+        return over.discard(reason) if over is not None else []
 
     # --- the user presses the key to talk ---
 
     def _on_pressed(self) -> list[Decision]:
-        if self._key.late(self._position):
+        if self._key.late(self._run.position):
             return []
-        self._key.press(self._position)
+        self._key.press(self._run.position)
         if self.state not in (State.REPLYING, State.OVERLAPPING):
             return []
-        made = self._stop_reply("pressed") + self._finish("interrupted")
-        return made + self._discard_overlap("listening") + self._end_if_over()
+        made = self._interrupt("pressed") + self._discard_overlap("listening")
+        return made + self._end_if_over()
 
     def _on_released(self) -> list[Decision]:
-        if not self._key.down:
-            return []
         self._key.release()
-        if self.state is not State.HEARING:
-            return self._while_quiet()
-        ended = self._end_part(self._turn)
-        self._run.reset()
-        self.state = State.PAUSING
-        return [ended, *self._while_quiet()]
+        return self._pause() if self.state is State.HEARING else self._while_quiet()
 
     # --- the assistant speaks unasked ---
 
     def _prompt_if_due(self) -> list[Decision]:
         if self.state is not State.IDLE or self._run.voiced_s > 0 or self._key.down:
-            self._quiet_from = self._position
+            self._prompter.busy(self._run.position)
             return []
-        prompt = self._prompter.due(self._position, self._quiet_from, begun=self._numbers > 0)
-        if prompt is None or self._input_ended:
+        prompt = self._prompter.due(self._run.position, begun=self._numbers > 0)
+        if prompt is None or self._ending.input_ended:
             return []
-        self._begin_turn(Turn(self._next_number(), prompted=True))
+        self._begin_turn(self._new_turn(prompted=True))
         self.state = State.REPLYING
-        turn = self._turn
-        return [TurnPrompted(turn.number, turn.next_revision(), prompt.text, prompt.instruction)]
+        return [self._turn.prompt(prompt)]
 
     # --- the reply ---
 
     def _on_typed(self, text: str) -> list[Decision]:
-        made: list[Decision] = []
+        turn, made = self._turn, list[Decision]()
         if self.state in (State.REPLYING, State.OVERLAPPING):
-            made += self._stop_reply("typed") + self._finish("interrupted")
-            made += self._discard_overlap("typed")
-            if over := self._end_if_over():
-                return made + over
+            made += self._interrupt("typed") + self._discard_overlap("typed")
+            if ended := self._end_if_over():
+                return made + ended
         elif self.state is not State.IDLE:
-            made += self._drop_draft("typed") if self._turn.draft is not None else []
-            made += [self._end_part(self._turn)] if self._turn.open else []
-            made.append(TurnDiscarded(self._turn.number, "typed"))
+            made += [turn.stop_reply("typed")] if turn.draft is not None else []
+            made += [self._parts.end(turn)] if turn.open else []
+            made.append(turn.discard("typed"))
         self._run.reset()
-        self._begin_turn(Turn(self._next_number()))
+        self._begin_turn(self._new_turn())
         return made + self._commit(text, 0)
 
     def _commit(self, text: str, decided_at: int) -> list[Decision]:
-        """The draft for these words is the reply; without one a reply begins."""
+        self._reply_begins()
+        return [self._turn.commit(text, decided_at)]
+
+    def _apologize(self, stage: Stage) -> list[Decision]:
+        self._reply_begins()
+        return [self._turn.apologize(stage)]
+
+    def _reply_begins(self) -> None:
         self.state = State.REPLYING
-        turn = self._turn
-        if turn.draft != text:
-            turn.next_revision()
-        turn.draft = None
-        self._key.turn_over(self._position)
-        return [TurnCommitted(turn.number, turn.revision, text, decided_at)]
+        self._key.turn_over(self._run.position)
 
-    def _drop_draft(self, reason: StopReason) -> list[Decision]:
-        self._turn.draft = None
-        return self._stop_reply(reason)
-
-    def _stop_reply(self, reason: StopReason) -> list[Decision]:
-        return [ReplyStopped(self._turn.number, self._turn.revision, reason)]
-
-    def _on_played(self, event: PlayoutFinished) -> list[Decision]:
+    def _on_playout(
+        self, event: PlayoutStarted | PlayoutPaused | PlayoutFinished
+    ) -> list[Decision]:
         if not self._is_current(event.turn, event.revision):
             return []
-        made = self._finish("completed")
-        if self._over is not None:  # There was nothing left to pause: they take turns.
-            if over := self._end_if_over():
-                return made + self._discard_overlap("listening") + over
-            return made + self._turn_over_begins()
-        return made + self._end_if_over()
+        match event:
+            case PlayoutStarted():
+                self._turn.audible_from = self._run.position
+            case PlayoutPaused() if self._over is not None:
+                self._over.paused(event)
+            case PlayoutFinished():
+                return self._finish("completed") + self._after_reply()
+        return []
+
+    def _interrupt(self, reason: StopReason) -> list[Decision]:
+        return [self._turn.stop_reply(reason), *self._finish("interrupted")]
+
+    def _after_reply(self) -> list[Decision]:
+        """The turn is over, and a sound over its reply, if there is one, is the next turn."""
+        ended = self._end_if_over()
+        if self._over is None:
+            return ended
+        return self._discard_overlap("listening") + ended if ended else self._turn_over_begins()
 
     def _is_current(self, turn: int, revision: int) -> bool:
-        return (
-            self.state in (State.REPLYING, State.OVERLAPPING)
-            and turn == self._turn.number
-            and revision == self._turn.revision
-        )
+        replying = self.state in (State.REPLYING, State.OVERLAPPING)
+        return replying and self._turn.replies_with(turn, revision)
 
     def _finish(self, outcome: Outcome) -> list[Decision]:
+        self._become_idle()
+        if not self._turn.prompted:
+            self._ending.count()
+        return [self._turn.finish(outcome)]
+
+    def _become_idle(self) -> None:
         self.state = State.IDLE
-        self._quiet_from = self._position
-        self._finished += not self._turn.prompted
-        return [TurnFinished(self._turn.number, "failed" if self._turn.failed else outcome)]
+        self._prompter.busy(self._run.position)
 
     # --- failures and the end ---
 
     def _on_failed(self, event: StageFailed) -> list[Decision]:
         if event.stage == "recognizer":
-            return self._on_recognizer_failed(event)
-        turn, revision = event.turn, event.part_or_revision
-        if self._turn.draft is not None and (turn, revision) == (
-            self._turn.number,
-            self._turn.revision,
-        ):
+            return self._on_recognizer_failed(event.turn, event.part_or_revision)
+        turn = self._turn
+        if turn.draft is not None and turn.replies_with(event.turn, event.part_or_revision):
             # The committed reply is tried anew, and only then does the user learn of a failure.
-            self._turn.drafts = self._settings.max_revisions
-            return self._drop_draft("failed")
-        if not self._is_current(turn, revision):
+            turn.drafts = self._settings.max_revisions
+            return [turn.stop_reply("failed")]
+        if not self._is_current(event.turn, event.part_or_revision):
             return []
-        made = self._stop_reply("failed")
-        first = self._turn.failed is None
-        self._turn.failed = self._turn.failed or event.stage
+        stopped = turn.stop_reply("failed")
+        first = turn.failed is None
+        turn.failed = turn.failed or event.stage
         if self._over is not None:
-            return made + self._finish("failed") + self._turn_over_begins()
-        if first and not self._turn.prompted:
-            return made + self._apologize(event.stage)
-        return made + self._finish("failed") + self._end_if_over()
+            return [stopped, *self._finish("failed"), *self._turn_over_begins()]
+        if first and not turn.prompted:
+            return [stopped, *self._apologize(event.stage)]
+        return [stopped, *self._finish("failed"), *self._end_if_over()]
 
-    def _on_recognizer_failed(self, event: StageFailed) -> list[Decision]:
-        turn = self._spoken
-        if not self._is_spoken(event.turn, event.part_or_revision):
+    def _on_recognizer_failed(self, turn: int, part: int) -> list[Decision]:
+        if not self._is_spoken(turn, part):
             return []
-        turn.failed = "recognizer"
-        turn.texts.setdefault(event.part_or_revision, "")
+        self._spoken.not_understood(part)
         if self._over is not None:
             return self._while_overlapping(self._over)
         return self._on_evidence()
 
-    def _apologize(self, stage: Stage) -> list[Decision]:
-        self.state = State.REPLYING
-        self._key.turn_over(self._position)
-        return [Apologized(self._turn.number, self._turn.next_revision(), stage)]
-
-    def _next_number(self) -> int:
+    def _new_turn(self, *, prompted: bool = False) -> Turn:
         self._numbers += 1
-        return self._numbers
+        return Turn(self._numbers, prompted=prompted)
 
     def _begin_turn(self, turn: Turn) -> None:
         self._turn = turn
@@ -562,11 +432,9 @@ class TurnMachine:
     def _end_if_over(self) -> list[Decision]:
         if self.state is not State.IDLE:
             return []
-        if self._turns and self._finished >= self._turns:
-            reason = f"{self._turns} turns"
-        elif self._input_ended and self._run.voiced_s == 0 and self._over is None:
-            reason = "end of input"
-        else:
+        speaking = self._run.voiced_s > 0 or self._over is not None
+        reason = self._ending.reason(speaking=speaking)
+        if reason is None:
             return []
         self.state = State.ENDED
         return [SessionEnded(reason)]

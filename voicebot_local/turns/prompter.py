@@ -73,14 +73,19 @@ class Prompter:
         self._opening = Prompt(settings.opening, settings.opening_instruction) if opens else None
         self._broken = 0
         self._broken_at: int | None = None
+        self._quiet_from = 0
 
-    def due(self, position: int, quiet_from: int, *, begun: bool) -> Prompt | None:
-        """What to say at `position`, where nobody has spoken since `quiet_from`, if anything.
+    def busy(self, position: int) -> None:
+        """Somebody speaks at `position`, or did until then: the silence begins anew."""
+        self._quiet_from = position
+
+    def due(self, position: int, *, begun: bool) -> Prompt | None:
+        """What to say at `position`, where nobody has spoken since `busy`, if anything.
 
         `begun`: there was a turn already, so it is too late to open the conversation.
         """
         settings = self._settings
-        quiet_s = (position - quiet_from) / RECOGNIZER_RATE
+        quiet_s = (position - self._quiet_from) / RECOGNIZER_RATE
         opening, self._opening = self._opening, None if begun else self._opening
         if opening is not None and not begun and quiet_s >= CALM_S:
             self._opening = None
