@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
@@ -42,8 +42,6 @@ from voicebot_local.events import (
     TurnDiscarded,
     TurnFinished,
     TurnPrompted,
-    TurnRecorded,
-    TurnSpeculated,
     UserTyped,
 )
 from voicebot_local.hearing import Detector, Hearing
@@ -58,11 +56,11 @@ from voicebot_local.reading_ahead import ReadingAhead
 from voicebot_local.recognizing import Recognizing
 from voicebot_local.scoring import Scoring, TurnDetector
 from voicebot_local.speaking import Speaking, Voice
+from voicebot_local.turn_notes import TurnNotes
 from voicebot_local.turns.conversation import Conversation, PastTurn
 from voicebot_local.turns.machine import TurnMachine
 from voicebot_local.turns.prompter import NEVER, PrompterSettings
 from voicebot_local.turns.settings import TurnSettings
-from voicebot_local.turns.stable import StableText
 from voicebot_local.turns.states import State
 
 MOST_BACKLOG = 64
@@ -127,21 +125,6 @@ class SessionSettings:
     prompter: PrompterSettings = NEVER
 
 
-@dataclass(slots=True)
-class _Turn:
-    """A turn that is not over yet, as far as the session has to remember it."""
-
-    user: str = ""
-    speech_end: int | None = None
-    heard: str | None = None
-    read: str | None = None
-    stable: StableText = field(default_factory=StableText)
-    drafts: int = 0
-    right: bool = False
-    wasted_pieces: int = 0
-    wasted_samples: int = 0
-
-
 class Session:
     """One conversation over one sound card with one set of providers."""
 
@@ -176,7 +159,7 @@ class Session:
         self._speaking = Speaking(self._chat, voice, self.observe, self._pace)
         self._conversation = Conversation(settings.system_prompt, settings.past)
         self._pending: deque[Observation] = deque()
-        self._turns: dict[int, _Turn] = {}
+        self._turns: dict[int, TurnNotes] = {}
         self._tasks = anyio.create_task_group()
 
     async def run(self) -> None:
@@ -327,8 +310,8 @@ class Session:
             case SessionEnded():
                 self._tasks.cancel_scope.cancel()
 
-    def _of(self, turn: int) -> _Turn:
-        return self._turns.setdefault(turn, _Turn())
+    def _of(self, turn: int) -> TurnNotes:
+        return self._turns.setdefault(turn, TurnNotes(turn))
 
     def _answer(self, decision: ReplyDrafted | TurnCommitted, *, held: bool) -> None:
         reply = self._speaking.begin(decision.turn, decision.revision, held=held)
@@ -345,13 +328,8 @@ class Session:
     def _stop_reply(self, decision: ReplyStopped) -> None:
         turn, reply = self._of(decision.turn), self._speaking.reply
         if reply is not None and (reply.held or decision.reason == "resumed"):
-            turn.wasted_pieces += reply.pieces
-            turn.wasted_samples += reply.made
-        heard = self._speaking.stop()
-        if decision.reason == "resumed":
-            turn.heard, turn.right = None, False
-        else:
-            turn.heard = heard
+            turn.waste(reply)
+        turn.stopped(decision.reason, self._speaking.stop())
 
     def _read_ahead(self) -> None:
         """Let the chat model read what the user has said so far and is likely to leave so."""
@@ -383,34 +361,16 @@ class Session:
             self._tasks.start_soon(self._speaking.say, reply, self._settings.apology)
 
     def _finish_turn(self, decision: TurnFinished) -> None:
-        turn, reply = self._of(decision.turn), self._speaking.reply
-        assistant = reply.speech.text if reply else ""
-        apologized = reply is not None and reply.finished and reply.started is not None
-        if decision.outcome == "completed" or (decision.outcome == "failed" and apologized):
-            heard = assistant
-        else:
-            heard = turn.heard or ""
+        turn = self._of(decision.turn)
+        recorded = turn.recorded(self._speaking.reply, decision.outcome)
         if decision.outcome != "failed":
             interrupted = decision.outcome == "interrupted"
-            self._conversation.remember(turn.user, heard, interrupted=interrupted)
+            self._conversation.remember(turn.user, recorded.heard, interrupted=interrupted)
         self._report_speculation(decision.turn)
-        self._log.append(
-            TurnRecorded(
-                decision.turn,
-                turn.user,
-                assistant,
-                heard,
-                decision.outcome,
-                turn.speech_end,
-                reply.audible_from if reply else None,
-            )
-        )
+        self._log.append(recorded)
         self._turns.pop(decision.turn)
 
-    def _report_speculation(self, number: int) -> None:
-        turn = self._of(number)
-        if turn.drafts:
-            wasted_s = round(turn.wasted_samples / self._card.rate, 3)
-            self._log.append(
-                TurnSpeculated(number, turn.drafts, turn.right, turn.wasted_pieces, wasted_s)
-            )
+    def _report_speculation(self, turn: int) -> None:
+        speculated = self._of(turn).speculated(self._card.rate)
+        if speculated is not None:
+            self._log.append(speculated)
