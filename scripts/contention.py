@@ -83,11 +83,16 @@ class Round:
     took_s: float = 0.0
 
     def figures(self) -> dict[str, float]:
-        return {
+        """Only of those that worked."""
+        speech = {
             "first audio": median(self.first_audio),
             "real-time factor": median(self.factor),
-            "recognizer": median(self.recognizer) if self.recognizer else 0.0,
             "gap": sum(self.gap) / len(self.gap),
+        }
+        if not self.recognizer:
+            return speech
+        return speech | {
+            "recognizer": median(self.recognizer),
             "text": self.pieces / self.took_s,
         }
 
@@ -101,7 +106,8 @@ class Arm:
         self._speech = speech
 
     async def round(self, replies: int, *, alone: bool = False) -> Round:
-        """Speak so many replies while the others work, or `alone`."""
+        """Speak so many replies while the others work, or `alone`; with the others, go on until an
+        utterance has been recognized."""
         measured = Round()
         began = monotonic()
         async with anyio.create_task_group() as tasks:
@@ -109,7 +115,7 @@ class Arm:
                 tasks.start_soon(self._write, measured)
                 tasks.start_soon(self._hear, measured)
             await anyio.sleep(PAUSE_S)
-            for _ in range(replies):
+            while len(measured.first_audio) < replies or not (alone or measured.recognizer):
                 await self._speak(measured)
                 await anyio.sleep(PAUSE_S)
             measured.took_s = monotonic() - began
