@@ -316,6 +316,19 @@ def test_the_session_ends_after_so_many_turns_even_when_interrupted() -> None:
     assert made[-2:] == [TurnDiscarded(2, "listening"), SessionEnded("1 turns")]
 
 
+def test_the_session_ends_after_so_many_turns_even_when_one_fails_under_a_sound() -> None:
+    t = talk(turns=1)
+    t.speak(1)
+    t.pause(1)
+    t.final(1, 0, "hello")
+    t.see(PlayoutStarted(1, 0, 0))
+    t.pause(0.5)
+    t.speak(0.2)
+    made = t.see(StageFailed(1, 0, "synthesizer", "x"))
+    assert made[:2] == [ReplyStopped(1, 0, "failed"), TurnFinished(1, "failed")]
+    assert made[-2:] == [TurnDiscarded(2, "listening"), SessionEnded("1 turns")]
+
+
 def test_typing_interrupts_and_replaces() -> None:
     t = replying(audible=True)
     assert t.see(UserTyped("stop")) == [

@@ -407,11 +407,9 @@ class TurnMachine:
         stopped = turn.stop_reply("failed")
         first = turn.failed is None
         turn.failed = turn.failed or event.stage
-        if self._over is not None:
-            return [stopped, *self._finish("failed"), *self._turn_over_begins()]
-        if first and not turn.prompted:
+        if first and not turn.prompted and self._over is None:
             return [stopped, *self._apologize(event.stage)]
-        return [stopped, *self._finish("failed"), *self._end_if_over()]
+        return [stopped, *self._finish("failed"), *self._after_reply()]
 
     def _on_recognizer_failed(self, turn: int, part: int) -> list[Decision]:
         if not self._is_spoken(turn, part):
