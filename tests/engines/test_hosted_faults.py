@@ -401,7 +401,8 @@ async def test_a_session_without_speech_is_ended_and_begun_again(
         assert await used(provider, ASSEMBLYAI) == expected
         assert script.connections == 2
     used_s = [it.connected_s for it in notices if isinstance(it, UsageReported)]
-    assert all(it > 0 for it in used_s)
+    assert all(it >= 0 for it in used_s)  # A call and a close can lie within half a millisecond.
+    assert sum(used_s) >= 0.1  # The first session was idle for so long before it was ended.
 
 
 def _faults(*faults: Fault) -> Any:
