@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from voicebot_local import cli, paths
+from tests.cli.conftest import Run
+from voicebot_local import paths
 from voicebot_local.config import BACKENDS, load, load_config
 from voicebot_local.errors import ConfigError
 from voicebot_local.turns.settings import TurnSettings
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, program: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the program in an empty directory, as a user without a configuration."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "models")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["voicebot-local", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        assert "Traceback" not in said.err
-        return ended.value.code, said.out, said.err
-
-    return run
+    return program
 
 
 def own(text: str) -> Path:

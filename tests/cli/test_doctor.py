@@ -8,18 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.cli.conftest import Run
 from tests.cli.fake_portaudio import FakePortAudio
 from tests.cli.test_run_hosted import cloud
 from tests.cli.test_run_local import DATA, PROFILE
 from tests.engines.xtts_fixture import VOICES, tiny_xtts
-from voicebot_local import cli
 from voicebot_local.doctor import gpu as gpu_module
 from voicebot_local.gpu import planning
 from voicebot_local.gpu.memory import GpuMemory
@@ -27,25 +27,13 @@ from voicebot_local.gpu.need import GIB
 
 __all__ = ["tiny_xtts"]
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(program: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the doctor here, on a machine without sound devices and without a GPU."""
     monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio())
     set_gpu(monkeypatch, None)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["voicebot-local", "doctor", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    return run
+    return partial(program, "doctor")
 
 
 def set_gpu(monkeypatch: pytest.MonkeyPatch, card: GpuMemory | None) -> None:

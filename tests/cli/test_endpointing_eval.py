@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests import labelled_speech
-from voicebot_local import cli
+from tests.cli.conftest import Run
 
 pytest.importorskip("espeakng_loader")
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -24,24 +22,12 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(program: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Runs the command without a detector: its exit code, standard output and standard error."""
     config = tmp_path / "mine.toml"
     config.write_text('[turn]\nsmart_turn = "/none.onnx"\n')
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        command = ["voicebot-local", "endpointing-eval", "--config", config, *arguments]
-        monkeypatch.setattr(sys, "argv", [*map(str, command)])
-        monkeypatch.setenv("COLUMNS", "100")
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, said.out, said.err
-
-    return run
+    monkeypatch.setenv("COLUMNS", "100")
+    return partial(program, "endpointing-eval", "--config", config)
 
 
 def test_for_people(run: Run, labelled: Path) -> None:

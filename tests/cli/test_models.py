@@ -8,37 +8,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Run
 from tests.models.places import FILES, WEIGHTS, check_whole, hub, root
 from tests.servers.hub import Fault, Hub
-from voicebot_local import cli
 from voicebot_local.models.hub import Hub as HubSource
 
 __all__ = ["hub", "root"]
 
-Run = Callable[..., tuple[int, str, str]]
 ACCEPT = ("--accept", "speaker")
 
 
 @pytest.fixture
-def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(root: Path, program: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs `voicebot-local models …` here; its exit code, stdout and stderr."""
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115
 
     def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["voicebot-local", "models", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, " ".join(said.out.split()), said.err
+        code, out, err = program("models", *arguments)
+        return code, " ".join(out.split()), err
 
-    yield run  # type: ignore[misc]
+    yield run
     sys.stdin.close()
 
 

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Run
 from tests.gpu.test_trace import BROKEN, CLEAN, log, write
-from voicebot_local import cli
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the program: its exit code, what it wrote to stdout and to stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["voicebot-local", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "100")
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, said.out, said.err
-
-    return run
+def run(program: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the program in a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "100")
+    return program
 
 
 @pytest.fixture

@@ -16,7 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from voicebot_local import __version__
-from voicebot_local.cli.options import AsJson, Backend, ConfigFile, device
+from voicebot_local.cli.options import (
+    AsJson,
+    Backend,
+    ConfigFile,
+    InputDevice,
+    OutputDevice,
+    device,
+)
 from voicebot_local.config import Config, load_config
 from voicebot_local.doctor.engines import LOAD_S
 from voicebot_local.doctor.examination import Examination, Wishes
@@ -45,12 +52,8 @@ def doctor(
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="How long engines may take to load.")
     ] = LOAD_S,
-    input_device: Annotated[
-        str | None, typer.Option(metavar="NAME|NUMBER", help="The microphone.")
-    ] = None,
-    output_device: Annotated[
-        str | None, typer.Option(metavar="NAME|NUMBER", help="The loudspeaker.")
-    ] = None,
+    input_device: InputDevice = None,
+    output_device: OutputDevice = None,
     as_json: AsJson = False,
 ) -> None:
     """Examine this machine: packages, GPU, memory, models, sound, keys, and each engine at work.

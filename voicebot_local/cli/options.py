@@ -30,6 +30,12 @@ ConfigFile: TypeAlias = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="A TOML file of settings, in place of your own."),
 ]
+InputDevice: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME|NUMBER", help="The microphone.")
+]
+OutputDevice: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME|NUMBER", help="The loudspeaker.")
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="JSON instead of words.")]
 
 

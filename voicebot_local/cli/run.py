@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from voicebot_local.cli.history import kept_conversation
-from voicebot_local.cli.options import device, voice_path
+from voicebot_local.cli.options import InputDevice, OutputDevice, device, voice_path
 from voicebot_local.cli.screen import screen
 from voicebot_local.config import STARTER_NOTICE, load
 from voicebot_local.history.store import database_path, past_turns
@@ -59,12 +59,8 @@ def run(
     text: Annotated[
         bool, typer.Option("--text", help="Type instead of speaking; the reply is spoken.")
     ] = False,
-    input_device: Annotated[
-        str | None, typer.Option(metavar="NAME|NUMBER", help="The microphone.")
-    ] = None,
-    output_device: Annotated[
-        str | None, typer.Option(metavar="NAME|NUMBER", help="The loudspeaker.")
-    ] = None,
+    input_device: InputDevice = None,
+    output_device: OutputDevice = None,
     headset: Annotated[
         bool,
         typer.Option("--headset", help="You wear one: the microphone does not hear the reply."),

@@ -12,7 +12,7 @@ import typer
 from voicebot_local.audio.device_card import DeviceCard
 from voicebot_local.audio.devices import RECORDINGS
 from voicebot_local.audio.wav import WavWriter
-from voicebot_local.cli.options import Backend, ConfigFile, device, tell, voice_path
+from voicebot_local.cli.options import Backend, ConfigFile, OutputDevice, device, tell, voice_path
 from voicebot_local.cli.options import say as tell_line
 from voicebot_local.config import Config, load_config
 from voicebot_local.errors import DeviceError, InputError
@@ -38,9 +38,7 @@ def say(
     voice: Annotated[
         str | None, typer.Option(help="The voice: a name, or a recording of one (XTTS).")
     ] = None,
-    output_device: Annotated[
-        str | None, typer.Option(metavar="NAME|NUMBER", help="The loudspeaker.")
-    ] = None,
+    output_device: OutputDevice = None,
     backend: Backend = "auto",
     config: ConfigFile = None,
 ) -> None:
