@@ -42,7 +42,8 @@ from voicebot_local.turns.machine import TurnMachine
 from voicebot_local.turns.replay import replay
 from voicebot_local.turns.settings import TurnSettings
 
-COMMAND = [sys.executable, "-m", "voicebot_local.cli", "run"]
+PROGRAM = [sys.executable, "-m", "voicebot_local.cli"]
+COMMAND = [*PROGRAM, "run"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 EXAMPLES: list[dict[str, Any]] = tomllib.loads(
     (examples_dir() / "conversation.toml").read_text("utf-8")
@@ -94,6 +95,18 @@ def converse(
     )
     return Done(
         done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    )
+
+
+def called(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """The program has run to its end, with `typed` on its standard input."""
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 

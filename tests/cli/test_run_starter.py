@@ -14,11 +14,12 @@ import pytest
 import soundfile
 
 from tests.cli.fake_portaudio import FakePortAudio
+from tests.cli.program import PROGRAM, called
 from voicebot_local import cli
 from voicebot_local.cards import example_recordings
 from voicebot_local.events import from_json
 
-PROGRAM = [sys.executable, "-m", "voicebot_local.cli", "run", "--backend", "starter"]
+STARTER = ("run", "--backend", "starter")
 KEYS = {
     "turn",
     "user",
@@ -37,21 +38,14 @@ KEYS = {
 
 
 def run(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *map(str, arguments)],
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return called(*STARTER, *arguments, typed=typed)
 
 
 @contextmanager
 def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """The program, once it listens."""
     with subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)],
+        [*PROGRAM, *STARTER, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

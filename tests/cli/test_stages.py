@@ -14,45 +14,34 @@ import pytest
 import soundfile
 
 from tests.cli.fake_portaudio import FakePortAudio
+from tests.cli.program import PROGRAM, called
 from voicebot_local import cli, config
 from voicebot_local.cards import example_recordings
 from voicebot_local.engines import client
 
 STARTER = ("--backend", "starter")
-PROGRAM = [sys.executable, "-m", "voicebot_local.cli"]
-
-
-def run(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *map(str, arguments)],
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_what_is_said_into_a_file_is_understood_again(tmp_path: Path) -> None:
     file = tmp_path / "a.wav"
-    done = run("say", *STARTER, "--out", file, "what", "is", "the", "capital", "of", "france")
+    done = called("say", *STARTER, "--out", file, "what", "is", "the", "capital", "of", "france")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     info = soundfile.info(file)
     assert (info.samplerate, info.channels) == (22_050, 1)
     assert f"{info.duration:.1f} s of speech are in {file}." in done.stderr
-    done = run("transcribe", *STARTER, file)
+    done = called("transcribe", *STARTER, file)
     assert (done.returncode, done.stdout) == (0, "what is the capital of france\n")
 
 
 def test_a_text_on_stdin_is_said(tmp_path: Path) -> None:
-    done = run("say", *STARTER, "-", "--out", tmp_path / "a.wav", typed="One. Two.\nThree.\n")
+    done = called("say", *STARTER, "-", "--out", tmp_path / "a.wav", typed="One. Two.\nThree.\n")
     assert done.returncode == 0, done.stderr
     assert soundfile.info(tmp_path / "a.wav").duration > 1
 
 
 def test_transcripts_as_json() -> None:
     stereo = next(path for path in example_recordings() if "stereo" in path.name)
-    done = run("transcribe", *STARTER, "--json", stereo)
+    done = called("transcribe", *STARTER, "--json", stereo)
     assert done.returncode == 0, done.stderr
     *partial, final = [json.loads(line) for line in done.stdout.splitlines()]
     assert partial
@@ -65,7 +54,7 @@ def test_transcripts_as_json() -> None:
 
 
 def test_words_with_their_times() -> None:
-    done = run("transcribe", *STARTER, "--words", example_recordings()[0])
+    done = called("transcribe", *STARTER, "--words", example_recordings()[0])
     lines = done.stdout.splitlines()
     assert len(lines) == 1 + len(lines[0].split())
     assert float(lines[1].split()[0]) < float(lines[1].split()[1])
@@ -73,13 +62,13 @@ def test_words_with_their_times() -> None:
 
 def test_silence_is_told(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", [0.0] * 16_000, 16_000)
-    done = run("transcribe", *STARTER, tmp_path / "a.wav")
+    done = called("transcribe", *STARTER, tmp_path / "a.wav")
     assert (done.returncode, done.stdout) == (0, "")
     assert "No speech was found" in done.stderr
 
 
 def test_a_chat_through_pipes() -> None:
-    done = run("chat", *STARTER, "--json", typed="hello\n\nwhat is the capital of france\n")
+    done = called("chat", *STARTER, "--json", typed="hello\n\nwhat is the capital of france\n")
     assert done.returncode == 0, done.stderr
     first, second = [json.loads(line) for line in done.stdout.splitlines()]
     assert (first["user"], second["user"]) == ("hello", "what is the capital of france")
