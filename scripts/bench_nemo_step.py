@@ -38,6 +38,8 @@ class Own(_Utterance):
     def __init__(self, engine: NemoEngine) -> None:
         super().__init__(engine._model, engine._decoder)
         self.took: list[tuple[float, float]] = []
+        self.last: tuple[float, float] | None = None
+        """The step after the end of the audio, where there was one."""
         self._engine = engine
 
     @property
@@ -68,7 +70,7 @@ class Stock(Own):
         import torch
 
         model = self._engine._model
-        count = min(self._sizes.new, self.mel.ready)
+        count = self.mel.ready if self.mel.ended else self._sizes.new
         _wait(self._engine)
         start, cpu = time.perf_counter(), time.process_time()
         with torch.inference_mode():
@@ -82,7 +84,7 @@ class Stock(Own):
                 cache_last_channel=caches[0],
                 cache_last_time=caches[1],
                 cache_last_channel_len=caches[2],
-                keep_all_outputs=self.mel.at_end,
+                keep_all_outputs=self.mel.ended,
                 previous_hypotheses=hypothesis,
                 previous_pred_out=predicted,
                 drop_extra_pre_encoded=self._sizes.drop,
@@ -108,8 +110,9 @@ def run(utterance: Own, samples: Samples) -> list[tuple[float, float]]:
     while utterance.has_chunk:
         utterance.step()
     utterance.mel.end()
-    while utterance.mel.ready > 0:
+    if utterance.mel.ready > 0:
         utterance.step()
+        utterance.last = utterance.took[-1]
     return utterance.took
 
 
@@ -121,6 +124,7 @@ def recordings(folder: Path) -> list[Samples]:
 def compare(engine: NemoEngine, sounds: list[Samples], times: int) -> dict[str, Any]:
     """What a chunk costs, each recording by A B A B."""
     took: dict[str, list[tuple[float, float]]] = {"stock": [], "own": []}
+    last: dict[str, list[tuple[float, float]]] = {"stock": [], "own": []}
     same = 0
     for number in range(times):
         for samples in sounds:
@@ -128,17 +132,28 @@ def compare(engine: NemoEngine, sounds: list[Samples], times: int) -> dict[str, 
             pair = (("stock", stock), ("own", own))
             for name, utterance in pair if number % 2 else pair[::-1]:
                 took[name] += run(utterance, samples)
+                last[name] += [utterance.last] if utterance.last else []
             same += stock.text.split() == own.text.split()
     figures: dict[str, Any] = {"same_text": same, "recordings": times * len(sounds)}
     for name, found in took.items():
-        clock, cpu = ([1000 * one[at] for one in found] for at in (0, 1))
         figures[name] = {
             "chunks": len(found),
-            "chunk_ms": statistics.median(clock),
-            "chunk_p95_ms": float(np.percentile(clock, 95)),
-            "chunk_cpu_ms": statistics.mean(cpu),
+            **spread(found, "chunk"),
+            **spread(last[name], "last"),
         }
     return figures
+
+
+def spread(found: list[tuple[float, float]], what: str) -> dict[str, float]:
+    """Milliseconds by the clock, and of the processor, of all chunks or of the last ones."""
+    clock, cpu = ([1000 * one[at] for one in found] for at in (0, 1))
+    return {
+        f"{what}_ms": statistics.median(clock),
+        f"{what}_p95_ms": float(np.percentile(clock, 95)),
+        f"{what}_cpu_ms": statistics.mean(cpu),
+        f"{what}_cpu_p50_ms": statistics.median(cpu),
+        f"{what}_cpu_p95_ms": float(np.percentile(cpu, 95)),
+    }
 
 
 def endless(sounds: list[Samples]) -> Iterator[Samples]:
@@ -215,7 +230,7 @@ def main() -> None:
         ),
     }
     stock, own = found["stock"], found["own"]
-    for key in ("chunk_ms", "chunk_p95_ms", "chunk_cpu_ms"):
+    for key in (key for key in own if key.endswith("_ms")):
         print(f"{key}: {stock[key]:.2f} -> {own[key]:.2f} ({stock[key] / own[key]:.2f}x)")
     print(f"the same text in {found['same_text']} of {found['recordings']} recordings")
     if found["by_minute"]:

@@ -12,7 +12,7 @@ import soundfile
 
 from voicebot_local.engines.steps import CallSteps, Cancelled
 from voicebot_local.errors import ConfigError, ModelError
-from voicebot_local.providers.asr.nemo import NemoConfig, NemoEngine
+from voicebot_local.providers.asr.nemo import NemoConfig, NemoEngine, _Utterance
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("nemo")
@@ -21,7 +21,7 @@ DATA = Path(__file__).parents[1] / "data"
 MODEL = DATA / "nemo_tiny.nemo"
 EXPECTED = json.loads((DATA / "nemo" / "expected.json").read_text())
 MODES = [(ms, decoder) for decoder in ("rnnt", "ctc") for ms in (0, 80, 480, 1040)]
-RATE = 16_000
+RATE, HOP = 16_000, 160
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,77 @@ def test_every_partial_is_that_of_nemos_own_streaming(engine, nemo, lookahead_ms
     assert final == texts[-1]
     assert partials == texts[: len(partials)]
     assert len(texts) - len(partials) <= 1
+
+
+@pytest.mark.parametrize("lookahead_ms", [0, 80, 480, 1040])
+def test_after_the_end_one_chunk_says_what_the_whole_recording_says(engine, nemo, lookahead_ms):
+    """Wherever in a chunk the audio ends: the frames are those of NeMo's offline encoder, or for no
+    lookahead, where NeMo's stream differs from that, those of its stream."""
+    model = engine(lookahead_ms, "rnnt")._model
+    nemo.encoder.set_default_att_context_size([70, lookahead_ms // 80])
+    samples = recording("timer.wav")[RATE // 4 :]
+    first, chunk = (model.chunk_sizes(first=which).new for which in (True, False))
+    before = first + chunk * (40 // chunk)
+    texts = set()
+    for length in range((before + 1) * HOP, (before + chunk + 1) * HOP, HOP):
+        ours, steps_after = frames_of(model, samples[:length])
+        assert steps_after <= 1
+        reference = (
+            offline(nemo, samples[:length]) if lookahead_ms else streamed(model, samples[:length])
+        )
+        torch.testing.assert_close(ours, reference, rtol=0, atol=1e-4)
+        with torch.inference_mode():
+            for kind in ("rnnt", "ctc"):
+                said, wanted = (
+                    [token.id for token in model.new_decoder(kind).decode(frames)]
+                    for frames in (ours, reference)
+                )
+                assert said == wanted
+                texts.add(tuple(said))
+    assert any(texts), "something should be said"
+
+
+def offline(nemo, samples):
+    with torch.inference_mode():
+        whole, count = nemo.forward(
+            input_signal=torch.from_numpy(samples)[None],
+            input_signal_length=torch.tensor([len(samples)]),
+        )
+    return whole[:, :, : int(count[0])]
+
+
+def streamed(model, samples):
+    """By NeMo's own steps of just as many mel frames as there are."""
+    recorded, model._recorded = model._recorded, None
+    try:
+        return frames_of(model, samples)[0]
+    finally:
+        model._recorded = recorded
+
+
+class Kept:
+    """A decoder that keeps the encoder's frames of each step."""
+
+    def __init__(self):
+        self.frames = []
+
+    def decode(self, encoded):
+        self.frames.append(encoded)
+        return []
+
+
+def frames_of(model, samples):
+    """All encoder frames of one utterance, and how many steps there were after its end."""
+    utterance = _Utterance(model, "ctc")
+    utterance._caches, utterance._decoder = model.new_caches(), (kept := Kept())
+    utterance.mel.add(samples)
+    while utterance.has_chunk:
+        utterance.step()
+    utterance.mel.end()
+    before = len(kept.frames)
+    while utterance.mel.ready > 0:
+        utterance.step()
+    return torch.cat(kept.frames, dim=2), len(kept.frames) - before
 
 
 @pytest.mark.parametrize("size", [1, 37, 1000, 16_000, 10**9])

@@ -41,8 +41,8 @@ def test_it_gives_the_same_frames_for_as_long_as_one_likes(recorded, plain, look
     with torch.inference_mode():
         for _ in range(80 * 8 // sizes.new):  # the memory of 70 frames is full after half of it
             mel = torch.randn(1, 80, sizes.old + sizes.new, generator=random)
-            frames, ours = recorded._model.encode(mel, ours, sizes.drop, last=False)
-            expected, theirs = plain._model.encode(mel, theirs, sizes.drop, last=False)
+            frames, ours = recorded._model.encode(mel, ours, sizes.drop)
+            expected, theirs = plain._model.encode(mel, theirs, sizes.drop)
             assert frames.shape == expected.shape
             torch.testing.assert_close(frames, expected, rtol=0, atol=1e-4)
 
@@ -66,11 +66,15 @@ def test_half_precision_is_recorded_too():
 
 
 def _inputs():
-    return torch.zeros(1, 4, 8), [torch.zeros(2, 1, 6, 4), torch.zeros(2, 1, 4, 3), torch.zeros(1)]
+    return (
+        torch.zeros(1, 4, 8),
+        3,
+        [torch.zeros(2, 1, 6, 4), torch.zeros(2, 1, 4, 3), torch.zeros(1)],
+    )
 
 
-def _step(mel, channel, time, count):
-    return mel * 2, torch.full((1,), 8), channel + 1, time, count
+def _step(mel, length, channel, time, count):
+    return mel * 2, length, channel + 1, time, count
 
 
 def test_a_step_that_is_the_same_each_time_is_taken():
@@ -78,15 +82,23 @@ def test_a_step_that_is_the_same_each_time_is_taken():
 
 
 def test_one_that_depends_on_more_than_its_shapes_is_not(caplog):
-    def chooses(mel, *caches):
-        return _step(mel * 3 if float(mel.sum()) > 0 else mel, *caches)
+    def chooses(mel, *others):
+        return _step(mel * 3 if float(mel.sum()) > 0 else mel, *others)
 
     assert record(chooses, *_inputs()) is None
     assert "would differ" in caplog.text
 
 
+def test_one_that_gives_more_where_the_chunk_is_cut_short_is_not(caplog):
+    def forgets(mel, length, *caches):
+        return _step(mel + mel.mean(), length, *caches)
+
+    assert record(forgets, *_inputs()) is None
+    assert "would differ" in caplog.text
+
+
 def test_one_that_cannot_be_recorded_is_not(caplog):
-    def fails(mel, *caches):
+    def fails(*inputs):
         raise RuntimeError("no such operation\nand more")
 
     assert record(fails, *_inputs()) is None

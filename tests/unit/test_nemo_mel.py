@@ -31,10 +31,12 @@ def streamed(samples, cuts, chunk):
         mel.add(block)
         while mel.ready >= chunk:
             frames.append(mel.take(chunk))
+    before = mel.ready
     mel.end()
-    while mel.ready > 0:
-        frames.append(mel.take(min(chunk, mel.ready)))
-    assert mel.at_end
+    assert mel.ended
+    assert mel.ready <= before + 1 <= chunk, "what is left is one chunk at most"
+    if mel.ready > 0:
+        frames.append(mel.take(mel.ready))
     return np.concatenate(frames, axis=2) if frames else np.zeros((1, 1, 0))
 
 

@@ -128,8 +128,9 @@ class NemoEngine:
 
         A partial transcript comes whenever the text has changed; words and confidence come with
         the final one. Device work happens within `steps("chunk")`, a chunk being `lookahead_ms`
-        and 80 ms of audio. Memory grows by the words only. What `steps` or `audio` raises passes
-        through and ends the utterance; the next one starts afresh.
+        and 80 ms of audio; after the end of the audio there is one such step at most. Memory grows
+        by the words only. What `steps` or `audio` raises passes through and ends the utterance; the
+        next one starts afresh.
         """
         utterance = _Utterance(self._model, self._decoder)
         shown = ""
@@ -142,7 +143,7 @@ class NemoEngine:
                     shown = text
                     yield Transcript(text, is_final=False)
         utterance.mel.end()
-        while utterance.mel.ready > 0:
+        if utterance.mel.ready > 0:  # One chunk at most: less than one, and a frame at the end.
             with steps("chunk"):
                 utterance.step()
         yield utterance.final()
@@ -186,17 +187,17 @@ class _Utterance:
         return self.mel.ready >= self._sizes.new
 
     def step(self) -> None:
-        """Recognize one chunk, or what is left of the audio once it has ended."""
+        """Recognize one chunk, or all that is left of the audio once it has ended."""
         import torch
 
-        count = min(self._sizes.new, self.mel.ready)
+        count = self.mel.ready if self.mel.ended else self._sizes.new
         with torch.inference_mode():
             if self._caches is None or self._decoder is None:
                 self._caches = self._model.new_caches()
                 self._decoder = self._model.new_decoder(self._kind)
             new = self.mel.take(count)
             frames, self._caches = self._model.encode(
-                self._with_old(new), self._caches, self._sizes.drop, last=self.mel.at_end
+                self._with_old(new), self._caches, self._sizes.drop
             )
             if frames.shape[2]:
                 self.said.add(self._decoder.decode(frames))

@@ -39,13 +39,16 @@ class MelStream:
         self._samples = np.concatenate((self._samples, samples))
 
     def end(self) -> None:
-        """No audio follows: the last frames' windows reach into silence."""
+        """No audio follows: the last frame's window reaches into silence.
+
+        At most one frame more becomes ready by it, as half a window is less than two hops.
+        """
         self._ended = True
 
     @property
-    def at_end(self) -> bool:
-        """Whether every frame there will ever be has been taken."""
-        return self._ended and self.ready <= 0
+    def ended(self) -> bool:
+        """Whether `end` was called."""
+        return self._ended
 
     @property
     def samples(self) -> int:

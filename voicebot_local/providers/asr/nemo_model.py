@@ -129,21 +129,27 @@ class LoadedModel:
         import torch
 
         signal = torch.from_numpy(samples)[None].to(self.device)
-        length = torch.tensor([len(samples)], device=self.device)
-        mel, _ = self.nemo.preprocessor.featurizer(signal, length)
+        mel, _ = self.nemo.preprocessor.featurizer(signal, self._length(len(samples)))
         return mel.to(self.dtype)
 
-    def encode(
-        self, mel: Tensor, caches: list[Tensor], drop: int, last: bool
-    ) -> tuple[Tensor, list[Tensor]]:
-        """One step of the encoder: frames (1, width, frames), and the caches after it."""
+    def encode(self, mel: Tensor, caches: list[Tensor], drop: int) -> tuple[Tensor, list[Tensor]]:
+        """One step of the encoder: frames (1, width, frames), and the caches after it.
+
+        Mel frames beyond those of a whole chunk are heard as the chunk that follows, and a chunk
+        that is cut short can only be the last.
+        """
+        import torch
+
         sizes = self.chunk_sizes(first=False)
-        usual = not last and drop == sizes.drop and mel.shape[2] == sizes.old + sizes.new
-        if usual and self._recorded is not None:
-            frames, count, *caches = self._recorded(mel, *caches)
-        else:
-            frames, count, *caches = self._step(mel, *caches, drop=drop, last=last)
-        return frames[:, :, : int(count[0])], list(caches)
+        whole, length = sizes.old + sizes.new, mel.shape[2]
+        if self._recorded is None or drop != sizes.drop or length > whole:
+            frames, count, *caches = self._step(mel, self._length(length), *caches, drop=drop)
+            return frames[:, :, : int(count[0])], list(caches)
+        if length < whole:
+            mel = torch.nn.functional.pad(mel, (0, whole - length))
+        frames, count, *caches = self._recorded(mel, self._length(length), *caches)
+        # How many a whole chunk gives is known, so nobody need wait for the device to say it.
+        return frames if length == whole else frames[:, :, : int(count[0])], list(caches)
 
     def record_step(self) -> bool:
         """Record the encoder's step for the chosen lookahead, see `nemo_step`; False where that
@@ -153,21 +159,27 @@ class LoadedModel:
         sizes = self.chunk_sizes(first=False)
         features = self.mel(np.zeros(self.window, np.float32)).shape[1]
         mel = torch.zeros(1, features, sizes.old + sizes.new, device=self.device, dtype=self.dtype)
-        step = partial(self._step, drop=sizes.drop, last=False)
-        self._recorded = record(lambda *inputs: step(*inputs), mel, self.new_caches())
+        step = partial(self._step, drop=sizes.drop)
+        self._recorded = record(
+            lambda *inputs: step(*inputs), mel, sizes.old + 1, self.new_caches()
+        )
         return self._recorded is not None
 
-    def _step(self, mel: Tensor, *caches: Tensor, drop: int, last: bool) -> tuple[Tensor, ...]:
+    def _length(self, frames: int) -> Tensor:
+        """A length as NeMo wants it; filled on the device, since a copy to it would wait for it."""
         import torch
 
+        return torch.full((1,), frames, device=self.device)
+
+    def _step(self, mel: Tensor, length: Tensor, *caches: Tensor, drop: int) -> tuple[Tensor, ...]:
         return tuple(
             self.nemo.encoder.cache_aware_stream_step(
                 processed_signal=mel,
-                processed_signal_length=torch.tensor([mel.shape[2]], device=self.device),
+                processed_signal_length=length,
                 cache_last_channel=caches[0],
                 cache_last_time=caches[1],
                 cache_last_channel_len=caches[2],
-                keep_all_outputs=last,
+                keep_all_outputs=True,
                 drop_extra_pre_encoded=drop,
             )
         )

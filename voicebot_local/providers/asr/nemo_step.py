@@ -1,8 +1,10 @@
-"""The encoder's step for all chunks but the first and the last, recorded without its Python.
+"""The encoder's step for all chunks but the first, recorded without its Python.
 
 Of NeMo's step half is bookkeeping in Python: thousands of calls a chunk for modules and checks of
 types. Its shapes are the same chunk after chunk, so the operations can be recorded once and run by
-themselves. They are the same operations, and that is checked before they are used.
+themselves. They are the same operations, and that is checked before they are used. The last chunk
+may be cut short: it is filled up to a whole one, and its length says where it ends, as it would in
+a batch.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any, TypeAlias
 
 Tensor: TypeAlias = Any
 Step: TypeAlias = Callable[..., tuple[Tensor, ...]]
-"""(mel, cache of attention, cache of convolution, how full the first is) to (encoder frames, how
-many of them count, and the three caches after it)."""
+"""(mel, its length, cache of attention, cache of convolution, how full the first is) to (encoder
+frames, how many of them count, and the three caches after it)."""
 
 logger = logging.getLogger(__name__)
 
@@ -23,17 +25,20 @@ _CHECKED = 3
 """Chunks compared from an empty cache, and as many from a full one."""
 
 
-def record(step: Step, mel: Tensor, caches: list[Tensor]) -> Step | None:
-    """`step`, recorded for the shapes of these inputs; None, with the reason in the log, where it
-    cannot be recorded or gives anything else than `step` does."""
+def record(step: Step, mel: Tensor, shortest: int, caches: list[Tensor]) -> Step | None:
+    """`step`, recorded for the shapes of these inputs, for lengths from `shortest` to all of `mel`;
+    None, with the reason in the log, where it cannot be recorded or gives anything else than `step`
+    does."""
     import torch
 
     try:
         with torch.inference_mode(), warnings.catch_warnings():
             # It warns that it is to be replaced, and where it takes a choice for granted.
             warnings.simplefilter("ignore")
-            recorded: Step = torch.jit.trace(step, (mel, *caches), check_trace=False)
-        difference = _difference(step, recorded, mel, caches)
+            recorded: Step = torch.jit.trace(
+                step, (mel, _length(mel, mel.shape[2]), *caches), check_trace=False
+            )
+        difference = _difference(step, recorded, mel, shortest, caches)
     except (RuntimeError, TypeError, ValueError, torch.jit.TracingCheckError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         logger.warning("the recognizer's step is not recorded: %s", reason)
@@ -44,26 +49,40 @@ def record(step: Step, mel: Tensor, caches: list[Tensor]) -> Step | None:
     return recorded
 
 
-def _difference(step: Step, recorded: Step, mel: Tensor, caches: list[Tensor]) -> float:
+def _length(mel: Tensor, length: int) -> Tensor:
+    import torch
+
+    return torch.full((1,), length, device=mel.device)
+
+
+def _difference(
+    step: Step, recorded: Step, mel: Tensor, shortest: int, caches: list[Tensor]
+) -> float:
     """The largest difference of what they give, against the largest value."""
     import torch
 
     def noise(like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=random).to(like)
 
+    whole = mel.shape[2]
     random = torch.Generator().manual_seed(0)
     full = [noise(caches[0]), noise(caches[1]), torch.full_like(caches[2], caches[0].shape[2])]
     worst = 0.0
     with torch.inference_mode():
         for start in (caches, full):
             ours, theirs = list(start), list(start)
-            for _ in range(_CHECKED):
+            for length in (whole,) * _CHECKED + (shortest,):
                 chunk = noise(mel)
-                frames, count, *ours = recorded(chunk, *ours)
-                expected, wanted, *theirs = step(chunk, *theirs)
-                if frames.shape != expected.shape or int(count[0]) != int(wanted[0]):
+                frames, count, *ours = recorded(chunk, _length(mel, length), *ours)
+                expected, wanted, *theirs = step(
+                    chunk[:, :, :length], _length(mel, length), *theirs
+                )
+                frames = frames[:, :, : int(count[0])]
+                if int(count[0]) != int(wanted[0]) or frames.shape != expected.shape:
                     return float("inf")
-                for a, b in zip((frames, *ours), (expected, *theirs), strict=True):
+                # What is carried on does not matter after a chunk cut short: it is the last.
+                cached = zip(ours, theirs, strict=True) if length == whole else ()
+                for a, b in ((frames, expected), *cached):
                     apart = (a.float() - b.float()).abs().max() / b.float().abs().max().clamp(1.0)
                     worst = max(worst, float(apart))
     return worst
