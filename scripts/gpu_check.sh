@@ -2,23 +2,23 @@
 # Check and measure the local stack on this machine's GPU; results go to docs/measurements/<gpu>.*
 #
 #   scripts/gpu_check.sh [PART...] [--list] [--cpu] [--again] [--limit-s 570]
-#   scripts/gpu_check.sh --pack DIR      put into DIR what a machine without a network may lack:
-#                                        the pure-Python packages of .venv, and llama.cpp's source
+#   scripts/gpu_check.sh --pack DIR [--python 3.12] [--have FILE] [--most-mb 45]
+#                                        put into DIR/1, DIR/2 ... what a machine without a network
+#                                        lacks: packages, and llama.cpp's source; FILE is what it has
 #
 # A run stops by itself before ten minutes are over, and writes each result as soon as it is known:
 # start it again until it says that nothing is left. --cpu tries the script itself, on the processor
 # with tiny models. Nothing is downloaded (but by --pack).
 #
 # What it runs with: .venv where there is one that has torch; else VOICEBOT_PYTHON, or python3, whose
-# own torch, NeMo and coqui-tts are used, with the wheels in VOICEBOT_WHEELS (or ./wheels) on top. Where
-# llama.cpp has no CUDA there, and nvcc is, its source in the same place is built for this GPU once.
+# own torch is used, with the wheels in VOICEBOT_WHEELS (or ./wheels) on top. These are installed into
+# .cache/gpu-check, once, and may come in portions: each start takes what is there and not yet taken.
+# Where llama.cpp has no library there for the device, its source among the wheels is built, once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-LLAMA=llama-cpp-python==0.3.36
 WHEELS=${VOICEBOT_WHEELS:-wheels}
 CACHE=$PWD/.cache/gpu-check
-SOURCE=llama.cpp-trimmed.tar.gz
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 say() { printf '%s\n' "gpu_check: $*" >&2; }
@@ -26,20 +26,8 @@ fail() { printf '%s\n' "gpu_check: $*" >&2; exit 2; }
 
 # --- pack: on a machine with a network ------------------------------------------------------------
 if [ "${1:-}" = --pack ]; then
-  [ -n "${2:-}" ] || fail "--pack wants a directory"
-  out=$2; mkdir -p "$out"
-  out=$(cd "$out" && pwd); pip=.venv/bin/pip; [ -x $pip ] || fail "run scripts/setup.sh local dev first: its versions are packed"
-  .venv/bin/python -m scripts.gpu_check.pack "$out"
-  LLAMA_SOURCE=$(mktemp -d); trap 'rm -rf "$LLAMA_SOURCE"' EXIT
-  $pip download -q --no-deps --no-binary :all: -d "$LLAMA_SOURCE" $LLAMA
-  tar -xzf "$LLAMA_SOURCE"/llama_cpp_python-*.tar.gz -C "$LLAMA_SOURCE"
-  (cd "$LLAMA_SOURCE"/llama_cpp_python-*/vendor/llama.cpp
-   rm -rf vendor/cpp-httplib vendor/*httplib*
-   find ggml/src -mindepth 1 -maxdepth 1 -type d ! -name ggml-cpu ! -name ggml-cuda -exec rm -rf {} +
-   tar -czf "$LLAMA_SOURCE/$SOURCE" CMakeLists.txt ggml src include cmake vendor LICENSE licenses)
-  cp "$LLAMA_SOURCE/$SOURCE" "$out"
-  say "$(du -sh "$out" | cut -f1) in $out"
-  exit 0
+  [ -x .venv/bin/python ] || fail "run scripts/setup.sh local dev first: its versions are packed"
+  exec .venv/bin/python -m scripts.gpu_check.pack "${@:2}"
 fi
 
 # --- the Python to run with ---------------------------------------------------------------------
@@ -50,37 +38,52 @@ else
   base=${VOICEBOT_PYTHON:-python3}
   has "$base" torch || fail "neither .venv nor $base has torch: run scripts/setup.sh local dev, or name a Python that has it in VOICEBOT_PYTHON"
   python=$CACHE/venv/bin/python
-  if [ ! -e "$CACHE/venv/ready" ]; then
+  if [ ! -e "$CACHE/venv/taken" ]; then
     mkdir -p "$CACHE"
-    "$base" -m venv --clear --system-site-packages "$CACHE/venv"
-    if compgen -G "$WHEELS/*.whl" >/dev/null; then
-      say "installing the wheels in $WHEELS"
-      "$python" -m pip install -q --no-index --no-deps "$WHEELS"/*.whl || fail "a wheel in $WHEELS is not for this Python"
-    fi
-    touch "$CACHE/venv/ready"
+    "$base" -m venv --clear --without-pip "$CACHE/venv"
+    # What $base has is behind what is installed here. It may be a virtual environment itself.
+    "$base" -c 'import sys
+print(*(f"import site; site.addsitedir({one!r})" for one in sys.path if one.endswith("-packages")), sep="\n")' \
+      >"$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/behind.pth"
+    touch "$CACHE/venv/taken"
+  fi
+  new=()
+  while IFS= read -r wheel; do
+    grep -qxF "${wheel##*/}" "$CACHE/venv/taken" || new+=("$wheel")
+  done < <(find "$WHEELS" -name '*.whl' 2>/dev/null | sort)
+  if [ ${#new[@]} -gt 0 ]; then
+    say "installing ${#new[@]} wheels from $WHEELS"
+    "$base" -m pip --python "$python" install -q --no-index --no-deps --no-compile --ignore-installed "${new[@]}" ||
+      fail "a wheel in $WHEELS is not for this Python"
+    printf '%s\n' "${new[@]##*/}" >>"$CACHE/venv/taken"
   fi
 fi
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 
-# --- llama.cpp for this GPU ---------------------------------------------------------------------
-case " $* " in *" --cpu "*|*" --list "*) gpu=no ;; *) gpu=yes ;; esac
-if [ $gpu = yes ] && command -v nvidia-smi >/dev/null && [ -z "${LLAMA_CPP_LIB_PATH:-}" ]; then
-  lib=$CACHE/llama
-  if [ ! -e "$lib/ready" ] && [ -e "$WHEELS/$SOURCE" ] && command -v nvcc >/dev/null && command -v cmake >/dev/null; then
-    architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)
-    say "building llama.cpp for this GPU (compute capability $architecture), once"
-    rm -rf "$lib"; mkdir -p "$lib/source"
-    tar -xzf "$WHEELS/$SOURCE" -C "$lib/source"
-    cmake -S "$lib/source" -B "$lib/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
-      -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
-      -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF -DGGML_CUDA=ON -DGGML_CUDA_NCCL=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture" \
-      >"$lib/build.log" 2>&1 &&
-      cmake --build "$lib/build" -j "$(nproc)" >>"$lib/build.log" 2>&1 || fail "llama.cpp was not built; see $lib/build.log"
-    LLAMA_CPP_LIB_PATH=$lib/build/bin "$python" -m tests.engines.cuda_llama_child >/dev/null ||
-      fail "the llama.cpp that was built here does not answer; install llama-cpp-python with CUDA instead"
+# --- llama.cpp for this device --------------------------------------------------------------------
+device=cuda works='import llama_cpp, sys; sys.exit(not llama_cpp.llama_supports_gpu_offload())'
+case " $* " in
+  *" --list "*) device=none ;;
+  *" --cpu "*) device=cpu works='import llama_cpp' ;;
+  *) command -v nvidia-smi >/dev/null || device=none ;;
+esac
+if [ $device != none ] && [ -z "${LLAMA_CPP_LIB_PATH:-}" ]; then
+  lib=$CACHE/llama-$device
+  source=$(find "$WHEELS" -name llama.cpp-trimmed.tar.gz 2>/dev/null | head -1)
+  if [ ! -e "$lib/ready" ] && [ -n "$source" ] && ! "$python" -c "$works" 2>/dev/null; then
+    capability=""
+    if [ $device = cuda ]; then
+      capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)
+      command -v nvcc >/dev/null || fail "llama.cpp has no CUDA here, and there is no nvcc to build it"
+    fi
+    say "building llama.cpp for this device ($device${capability:+, compute capability $capability}), once"
+    "$python" -m scripts.gpu_check.llama_build "$source" "$lib" --cuda "$capability" >/dev/null ||
+      fail "bring a llama-cpp-python that has ${device^^} instead, or its libraries by LLAMA_CPP_LIB_PATH"
+    LLAMA_CPP_LIB_PATH=$lib/bin "$python" -m tests.engines.cuda_llama_child --gpu-is $device >/dev/null ||
+      fail "the llama.cpp that was built here does not answer; bring another by LLAMA_CPP_LIB_PATH"
     touch "$lib/ready"
   fi
-  if [ -e "$lib/ready" ]; then export LLAMA_CPP_LIB_PATH=$lib/build/bin; fi
+  if [ -e "$lib/ready" ]; then export LLAMA_CPP_LIB_PATH=$lib/bin; fi
 fi
 
 exec "$python" -m scripts.gpu_check "$@"
