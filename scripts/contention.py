@@ -4,9 +4,11 @@
 
 The chat model writes without a pause, the recognizer hears somebody talk, and replies are spoken
 one after the other, on real engines in their own processes. Rounds without and with the broker
-alternate (A B, B A, ...), so that whatever else the machine does falls on both. The broker is told
-deadlines as in a session: first audio is due at once, later audio when what was made has been
-heard, text when the first clause has been spoken.
+alternate (A B, B A, ...) on the same loaded engines, so that whatever else the machine does falls
+on both, and the card has to hold one stack only. Without, the broker gives the device to everybody
+who asks, see `contention_broker.py`; with it, it is told deadlines as in a session: first audio is
+due at once, later audio when what was made has been heard, text when the first clause has been
+spoken.
 
 Measured from outside the engines, the same for both:
 
@@ -44,10 +46,10 @@ from typing import cast
 import anyio
 import soundfile
 
+from scripts.contention_broker import Switch, open_switch
 from voicebot_local.bench.figures import paired_ratio
 from voicebot_local.config import load_config
 from voicebot_local.gpu.queue import Outlook
-from voicebot_local.gpu.supervisor import Broker, BrokerSettings, open_broker
 from voicebot_local.paths import CHECKOUT
 from voicebot_local.providers.base import RECOGNIZER_RATE, Message, ProviderConfig, Samples
 from voicebot_local.providers.registry import (
@@ -97,13 +99,19 @@ class Round:
         }
 
 
-class Arm:
-    """The three engines, and their broker if they have one."""
+class Stack:
+    """The three engines, and the broker that they ask for the device."""
 
-    def __init__(self, providers: Providers, broker: Broker | None, speech: Samples) -> None:
+    def __init__(self, providers: Providers, switch: Switch, speech: Samples) -> None:
         self._providers = providers
-        self._broker = broker
+        self._switch = switch
         self._speech = speech
+
+    async def arm(self, name: str, replies: int) -> Round:
+        """A round "free", "brokered", or of the synthesizer "alone"."""
+        await anyio.sleep(PAUSE_S)  # What was cancelled has given the device back by then.
+        self._switch.arbitrate(arbitrate=name != "free")
+        return await self.round(replies, alone=name == "alone")
 
     async def round(self, replies: int, *, alone: bool = False) -> Round:
         """Speak so many replies while the others work, or `alone`; with the others, go on until an
@@ -123,9 +131,8 @@ class Arm:
         return measured
 
     def _look_ahead(self, audio_until: float | None) -> None:
-        if self._broker is not None:
-            said_until = (audio_until or monotonic()) + FIRST_CLAUSE_S
-            self._broker.look_ahead(Outlook(audio_until, said_until))
+        said_until = (audio_until or monotonic()) + FIRST_CLAUSE_S
+        self._switch.look_ahead(Outlook(audio_until, said_until))
 
     async def _speak(self, measured: Round) -> None:
         async def clauses() -> AsyncIterator[str]:
@@ -181,18 +188,13 @@ class Arm:
 
 
 @asynccontextmanager
-async def _arm(name: str, choices: tuple[Choice, Choice, Choice]) -> AsyncIterator[Arm]:
+async def _stack(choices: tuple[Choice, Choice, Choice]) -> AsyncIterator[Stack]:
     speech, rate = soundfile.read(SPEECH, dtype="float32")
     assert rate == RECOGNIZER_RATE
-    if name == "free":
-        async with open_providers(*choices, lambda _: None) as providers:
-            yield Arm(providers, None, speech)
-        return
-    async with (
-        open_broker(BrokerSettings(), lambda overdue: print(overdue)) as broker,
-        open_providers(*choices, lambda _: None, EngineOptions(broker=broker.address)) as providers,
-    ):
-        yield Arm(providers, broker, speech)
+    with open_switch() as switch:
+        options = EngineOptions(broker=switch.address)
+        async with open_providers(*choices, lambda _: None, options) as providers:
+            yield Stack(providers, switch, speech)
 
 
 @contextmanager
@@ -242,17 +244,14 @@ async def _measure(
     choices: tuple[Choice, Choice, Choice], rounds: int, replies: int
 ) -> list[dict[str, dict[str, float]]]:
     found: list[dict[str, dict[str, float]]] = []
-    async with _arm("free", choices) as free, _arm("brokered", choices) as brokered:
-        arms = {"free": free, "brokered": brokered}
-        for arm in arms.values():  # What is slow only once, such as first allocations.
-            await arm.round(1)
+    async with _stack(choices) as stack:
+        for name in ARMS:  # What is slow only once, such as first allocations.
+            await stack.arm(name, 1)
         for number in range(rounds):
             results: dict[str, dict[str, float]] = {}
-            for name in ARMS if number % 2 == 0 else ARMS[::-1]:
-                results[name] = (await arms[name].round(replies)).figures()
+            for name in (*(ARMS if number % 2 == 0 else ARMS[::-1]), "alone"):
+                results[name] = (await stack.arm(name, replies)).figures()
                 print(f"round {number + 1:2} {name:9}" + _line(results[name]), flush=True)
-            results["alone"] = (await brokered.round(replies, alone=True)).figures()
-            print(f"round {number + 1:2} {'alone':9}" + _line(results["alone"]), flush=True)
             found.append(results)
     return found
 

@@ -69,7 +69,7 @@ case " $* " in
 esac
 if [ $device != none ] && [ -z "${LLAMA_CPP_LIB_PATH:-}" ]; then
   lib=$CACHE/llama-$device
-  source=$(find "$WHEELS" -name llama.cpp-trimmed.tar.gz 2>/dev/null | head -1)
+  source=$(find "$WHEELS" -name llama.cpp-trimmed.tar.gz 2>/dev/null | head -1) || true
   if [ ! -e "$lib/ready" ] && [ -n "$source" ] && ! "$python" -c "$works" 2>/dev/null; then
     capability=""
     if [ $device = cuda ]; then

@@ -8,7 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from scripts.contention_broker import SWITCH, SwitchedArbiter
+from scripts.gpu_check.llama_build import flags
+from scripts.gpu_check.pack import fits, needed, portions, read_have
+from voicebot_local.gpu.arbiter import Grant
+from voicebot_local.gpu.queue import Outlook, Request
 from voicebot_local.paths import CHECKOUT
 
 SCRIPT = CHECKOUT / "scripts" / "gpu_check.sh"
@@ -63,3 +69,59 @@ def test_a_part_on_the_processor_survives_being_cut(tmp_path: Path) -> None:
     # What is known is not measured again.
     again = run(*words)
     assert (again.returncode, again.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("architecture", ["", "90"])
+def test_llama_cpp_is_never_built_for_exactly_this_processor(architecture: str) -> None:
+    """Such code dies of AMX in virtual machines that announce it and do not allow it."""
+    built = flags(architecture, "x86_64")
+    assert "-DGGML_NATIVE=OFF" in built
+    assert ("-DGGML_CUDA=ON" in built) == bool(architecture)
+    assert ("-DCMAKE_CUDA_ARCHITECTURES=90" in built) == bool(architecture)
+    assert "-DGGML_NATIVE=OFF" not in flags(architecture, "aarch64")
+
+
+def test_what_a_machine_has_in_a_version_that_fits_stays_behind() -> None:
+    have = read_have("torch==2.11.0+cu130\nTransformers==5.17.0\nnumpy==2.5.2\nsix\n")
+    assert have["torch"] == "2.11.0"
+    exact, least = (
+        [Requirement("transformers==5.23.0")],
+        [Requirement("numpy>=2"), Requirement("numpy")],
+    )
+    assert not fits(have.get("transformers"), exact)
+    assert fits(have.get("numpy"), least)
+    assert fits(have["six"], [Requirement("six")])
+    assert not fits(have.get("scipy"), [Requirement("scipy")])
+    names = {package.name.lower() for package in needed("3.12", have)}
+    assert {"transformers", "coqui-tts", "nemo-toolkit", "pytest"} <= names
+    assert not names & {"torch", "torchaudio", "numpy", "six", "voicebot-local", "wandb"}
+
+
+def test_portions_hold_everything_and_not_too_much(tmp_path: Path) -> None:
+    sizes = [30, 20, 20, 10, 5, 70]
+    files = [tmp_path / str(number) for number in range(len(sizes))]
+    for file, size in zip(files, sizes, strict=True):
+        file.write_bytes(bytes(size))
+    found = portions(files, 50)
+    assert sorted(file for portion in found for file in portion) == files
+    assert [sum(file.stat().st_size for file in portion) for portion in found] == [70, 50, 35]
+
+
+def test_the_broker_of_the_contention_can_let_all_contend() -> None:
+    arbiter = SwitchedArbiter(1.0, 10.0)
+    chat, voice = Request(1, "llm", 0.0), Request(2, "tts", 0.0)
+    assert arbiter.request(chat, 0.0) == [Grant(1)]
+    assert Grant(2) not in arbiter.request(voice, 0.0)
+    arbiter.withdraw(2, 0.0)
+    arbiter.release(1, 0.0)
+    free, brokered = Outlook(speculative=True), Outlook()
+    arbiter.look_ahead(SWITCH, free, 0.0)
+    assert arbiter.request(chat, 0.0) == [Grant(1)]
+    assert arbiter.request(voice, 0.0) == [Grant(2)]
+    with pytest.raises(RuntimeError, match="at work"):
+        arbiter.look_ahead(SWITCH, brokered, 0.0)
+    arbiter.release(1, 0.0)
+    arbiter.gone(2, 0.0)
+    arbiter.look_ahead(SWITCH, brokered, 0.0)
+    assert arbiter.request(chat, 0.0) == [Grant(1)]
+    assert Grant(2) not in arbiter.request(voice, 0.0)
