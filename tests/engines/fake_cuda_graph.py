@@ -54,14 +54,6 @@ class Outside:
         return torch.empty(0, dtype=self.dtype).set_(storage, *self.layout)
 
 
-def _poison(tensor: torch.Tensor) -> None:
-    if tensor.dtype == torch.bool:
-        tensor.logical_not_()
-    else:
-        floating = tensor.is_floating_point() or tensor.is_complex()
-        tensor.fill_(torch.nan if floating else torch.iinfo(tensor.dtype).max)
-
-
 def _cdata(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
@@ -103,6 +95,7 @@ class CUDAGraph:
         self._before: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._generators = {torch.default_generator._cdata}
         self._pool: list[CUDAGraph] = []
+        self._holds_results = True
 
     def register_generator_state(self, generator: torch.Generator) -> None:
         self._generators.add(generator._cdata)
@@ -114,9 +107,10 @@ class CUDAGraph:
         if _recording is not None or self._operations is None:
             refuse("replay")
         with torch.inference_mode():
-            for graph in self._pool:
-                for tensor in graph._made.values():
-                    _poison(tensor)
+            for other in self._pool:
+                if other is not self:
+                    other._overwrite()
+            self._holds_results = True
             for func, args, kwargs, outputs in self._operations or ():
                 args, kwargs = tree_map(_found, (args, kwargs))
                 for kept, new in zip(outputs, tree_leaves(func(*args, **kwargs)), strict=True):
@@ -184,16 +178,36 @@ class CUDAGraph:
         for memory, before in self._before.values():
             memory.copy_(before)
         self._before = {}
-        for key, tensor in self._made.items():
-            if key not in self._scalars:
-                _poison(tensor)
         self._made = {key: it for key, it in self._made.items() if key not in self._scalars}
+        self._overwrite()
         if not whole:
             self._operations = None
+
+    def _overwrite(self) -> None:
+        for tensor in self._made.values() if self._holds_results else ():
+            if tensor.dtype == torch.bool:
+                tensor.logical_not_()
+            else:
+                floating = tensor.is_floating_point() or tensor.is_complex()
+                tensor.fill_(torch.nan if floating else torch.iinfo(tensor.dtype).max)
+        self._holds_results = False
 
 
 def _found(leaf: Any) -> Any:
     return leaf.tensor() if isinstance(leaf, Outside) else leaf
+
+
+class Stream:
+    current: Stream
+
+    def wait_stream(self, stream: Stream) -> None:
+        assert isinstance(stream, Stream)
+
+    def synchronize(self) -> None:
+        _synchronize()
+
+
+Stream.current = Stream()
 
 
 @contextmanager
@@ -203,17 +217,20 @@ def graph(
     stream: Stream | None = None,
     capture_error_mode: str = "global",
 ) -> Iterator[None]:
+    """As PyTorch's, a capture that fails leaves its stream the current one."""
     global _recording
     if _recording is not None or cuda_graph._operations is not None:
         refuse("another capture")
     assert capture_error_mode in ("global", "thread_local", "relaxed")
     cuda_graph._operations, _recording = [], cuda_graph
     cuda_graph._pool = [] if pool is None else pool
+    before, Stream.current = Stream.current, stream or Stream()
     whole = False
     try:
         with _Calls(), _Operations(cuda_graph):
             yield
         whole = True
+        Stream.current = before
     finally:
         _recording = None
         with torch.inference_mode():
@@ -221,18 +238,13 @@ def graph(
         cuda_graph._pool.append(cuda_graph)
 
 
-class Stream:
-    def wait_stream(self, stream: Stream) -> None:
-        assert isinstance(stream, Stream)
-
-    def synchronize(self) -> None:
-        _synchronize()
-
-
 @contextmanager
 def _stream(stream: Stream) -> Iterator[None]:
-    assert isinstance(stream, Stream)
-    yield
+    before, Stream.current = Stream.current, stream
+    try:
+        yield
+    finally:
+        Stream.current = before
 
 
 def _synchronize(device: Any = None) -> None:
@@ -248,7 +260,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
         "graph_pool_handle": list,
         "is_current_stream_capturing": lambda: _recording is not None,
         "Stream": Stream,
-        "current_stream": lambda _device=None: Stream(),
+        "current_stream": lambda _device=None: Stream.current,
         "stream": _stream,
         "synchronize": _synchronize,
         "empty_cache": lambda: None,

@@ -123,16 +123,15 @@ class XttsEngine:
     def park(self, steps: Steps) -> None:
         """Move the weights off the device; its caches stay. `speak` needs them back.
 
-        They come back to another place, where a recorded step would not find them, so from the
-        first time on steps are made one by one.
+        They come back to another place, where a recorded step would not find them: it is recorded
+        again when it is next needed.
         """
         from voicebot_local.providers.tts.xtts_decode import OwnDecoder
         from voicebot_local.providers.tts.xtts_parking import MovingWeights
 
+        if isinstance(self._decoder, OwnDecoder):
+            self._decoder.weights_will_move()
         if self._moving is None:
-            if isinstance(self._decoder, OwnDecoder):
-                self._decoder.loop.replay = None
-                self.info.details["steps"] = "one by one"
             self._moving = MovingWeights(self.model, self.model.device)
         self._moving.park(steps)
 
@@ -247,7 +246,7 @@ class XttsEngine:
 
         text = text.strip().lower()
         tokenizer = self.model.tokenizer
-        ids = torch.tensor([tokenizer.encode(text, self._language)], device=self.model.device)
+        ids = torch.tensor([tokenizer.encode(text, self._language)])
         spoken = tokenizer.preprocess_text(text, self._language.split("-")[0])
         return Piece(text, ids, limit or most_tokens(spoken, self._limit))
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voicebot_local.providers.base import Samples, Steps
 from voicebot_local.providers.tts.xtts_tokens import Sampling, TokenLoop
 from voicebot_local.providers.tts.xtts_vocoder import WindowedVocoder
+
+if TYPE_CHECKING:
+    from voicebot_local.providers.tts.xtts_graph import StepGraphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class OwnDecoder:
         self._vocoder = WindowedVocoder(model.hifigan_decoder)
         self._voice = voice
         self._chunks = chunks
+        self._graphs: StepGraphs | None = None
 
     def record(self, piece: Piece) -> bool:
         """Record the step on a GPU, see `xtts_graph`; `piece` is any text. False where it fails."""
@@ -59,7 +63,13 @@ class OwnDecoder:
 
         self.loop.begin(piece.ids, piece.limit)
         self.loop.step()
-        return record(self.loop)
+        self._graphs = record(self.loop)
+        return self._graphs is not None
+
+    def weights_will_move(self) -> None:
+        """What was recorded would look for them in the old place; it is recorded anew as needed."""
+        if self._graphs is not None:
+            self._graphs.forget()
 
     def seed(self, seed: int) -> None:
         """Make what follows repeatable."""
@@ -73,14 +83,15 @@ class OwnDecoder:
         loop, vocoder = self.loop, self._vocoder
         loop.begin(piece.ids, piece.limit)
         vocoder.begin()
-        latents: list[Any] = []
+        made = 0
         want = self._chunks.first
         while not loop.finished:
             with steps("token"):
-                latents.append(loop.step())
-            if len(latents) >= want or loop.finished:
+                loop.step()
+            made += 1
+            if made >= want or loop.finished:
                 with steps("vocoder"):
-                    samples = vocoder.more(latents, self._voice.embedding, last=loop.finished)
-                want = len(latents) + self._chunks.later
+                    samples = vocoder.more(loop.latents, self._voice.embedding, last=loop.finished)
+                want = made + self._chunks.later
                 if len(samples):
                     yield samples

@@ -22,38 +22,71 @@ _REHEARSALS = 3
 
 
 class StepGraphs:
-    """The loop's `fixed_step`, recorded for a few lengths of the cache."""
+    """The loop's `fixed_step`, recorded for a few lengths of the cache.
+
+    A recording reads the weights where they were when it was made, and changes nothing: it can be
+    made at any time, by any thread, and replayed by any other.
+    """
 
     def __init__(self, loop: TokenLoop) -> None:
-        """Records; the loop must be in the middle of a piece, which is over then."""
+        """Rehearses and records; the loop must be in the middle of a piece, which is over then."""
+        self._loop = loop
+        self._sizes = sorted({size for size in SHORT if size < loop.longest} | {loop.longest})
         self._graphs: dict[int, Any] = {}
-        sizes = sorted({size for size in SHORT if size < loop.longest} | {loop.longest})
-        with torch.inference_mode():
-            beside = torch.cuda.Stream()
-            beside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(beside):
-                for size in sizes * _REHEARSALS:
-                    loop.fixed_step(size)
-            torch.cuda.current_stream().wait_stream(beside)
-            for size in sizes:
-                graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                    loop.fixed_step(size)
-                self._graphs[size] = graph
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for size in self._sizes * _REHEARSALS:
+                loop.fixed_step(size)
+        torch.cuda.current_stream().wait_stream(beside)
+        self._pool = torch.cuda.graph_pool_handle()
+        for size in reversed(self._sizes):  # what the longest needs is enough for the others
+            self._record(size)
 
     def __call__(self, filled: int) -> None:
-        """One step with a cache of which `filled` places are in use, this one with them."""
-        next(graph for size, graph in self._graphs.items() if size >= filled).replay()
+        """One step with a cache of which `filled` places are in use, this one with them.
+
+        After `forget` the first step of each length is recorded before it is made; where that
+        fails the log says why, and from then on steps are made one by one.
+        """
+        size = next(size for size in self._sizes if size >= filled)
+        if size not in self._graphs:
+            try:
+                self._record(size)
+            except RuntimeError as error:
+                _warn(error)
+                self._loop.replay = None
+                self._loop.fixed_step(size)
+                return
+        self._graphs[size].replay()
+
+    def forget(self) -> None:
+        """The weights are about to leave their place: give all recordings up, and their memory."""
+        self._graphs.clear()
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def _record(self, size: int) -> None:
+        graph = torch.cuda.CUDAGraph()
+        # A recording that fails leaves its own stream current, whose memory is the recording's.
+        with (
+            torch.cuda.stream(torch.cuda.current_stream()),
+            torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"),
+        ):
+            self._loop.fixed_step(size)
+        self._graphs[size] = graph
 
 
-def record(loop: TokenLoop) -> bool:
-    """Let `loop` replay recorded steps; False, with the reason in the log, where that fails."""
+def record(loop: TokenLoop) -> StepGraphs | None:
+    """Let `loop` replay recorded steps; None, with the reason in the log, where that fails."""
     try:
-        loop.replay = StepGraphs(loop)
+        graphs = StepGraphs(loop)
     except (RuntimeError, AssertionError) as error:  # a torch without CUDA asserts that it has it
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        logger.warning(
-            "XTTS takes its steps one by one, no CUDA graph could be recorded: %s", reason
-        )
-        return False
-    return True
+        _warn(error)
+        return None
+    loop.replay = graphs
+    return graphs
+
+
+def _warn(error: BaseException) -> None:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    logger.warning("XTTS takes its steps one by one, no CUDA graph could be recorded: %s", reason)

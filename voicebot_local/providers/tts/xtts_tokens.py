@@ -60,19 +60,24 @@ class TokenLoop:
         weight = self._blocks[0].attn.c_attn.weight
         self._device, self._dtype = weight.device, weight.dtype
         self.longest: int = VOICE_TOKENS + gpt.max_text_tokens + gpt.max_mel_tokens
-        shape = (len(self._blocks), 1, gpt.heads, self.longest, gpt.model_dim // gpt.heads)
-        self._keys = torch.zeros(shape, device=self._device, dtype=self._dtype)
-        self._values = torch.zeros_like(self._keys)
-        self._places = torch.arange(self.longest, device=self._device)
+        # A block's keys and its values together, so that one operation writes both.
+        shape = (len(self._blocks), 2, 1, gpt.heads, self.longest, gpt.model_dim // gpt.heads)
+        self._cache = torch.zeros(shape, device=self._device, dtype=self._dtype)
+        self._places = torch.arange(_aligned(self.longest), device=self._device)
         self._random = torch.Generator(self._device)
+        tokens: int = gpt.num_audio_tokens
+        # The package fills the prompt's place with token 1, which its penalty counts as said.
+        self._said_before = torch.zeros(tokens, device=self._device, dtype=torch.bool)
+        self._said_before[[1, gpt.start_audio_token]] = True
         # What a step reads and writes is always in the same memory, so that a step can be recorded.
         self._token = torch.zeros(1, device=self._device, dtype=torch.long)
         self._number = torch.zeros_like(self._token)
         self._place = torch.zeros_like(self._token)
-        self._seen = torch.zeros(gpt.num_audio_tokens, device=self._device, dtype=torch.bool)
-        self._noise = torch.ones(1, gpt.num_audio_tokens, device=self._device)
-        self._latent = torch.zeros(1, gpt.model_dim, device=self._device)
-        self._prompt: Any = None
+        self._seen = torch.zeros_like(self._said_before)
+        choice = min(sampling.top_k or tokens, tokens)
+        self._noise = torch.ones(gpt.max_mel_tokens, choice, device=self._device)
+        self._latents = torch.zeros(gpt.max_mel_tokens, gpt.model_dim, device=self._device)
+        self._text: Any = None
         self._end = self._count = self._limit = 0
         self.finished = True
         self.replay: Callable[[int], None] | None = None
@@ -87,35 +92,21 @@ class TokenLoop:
     def begin(self, ids: Any, limit: int) -> None:
         """Get ready to speak the text `ids`, int64 (1, n), n ≤ 400, in at most `limit` tokens.
 
-        The text is read by the first step.
+        Nothing is asked of the device before the first step. `ids` may be in any memory.
         """
-        gpt = self._gpt
-        with torch.inference_mode():
-            ids = F.pad(ids, (0, 1), value=gpt.stop_text_token)
-            ids = F.pad(ids, (1, 0), value=gpt.start_text_token)
-            text = gpt.text_embedding(ids) + gpt.text_pos_embedding(ids)
-            start = torch.full((1, 1), gpt.start_audio_token, device=self._device)
-            audio = gpt.mel_embedding(start) + gpt.mel_pos_embedding.emb.weight[:1]
-            self._prompt = torch.cat([text, audio], dim=1)
-            # The package fills the prompt's place with token 1, which its penalty counts as said.
-            self._seen.zero_()
-            self._seen[[1, gpt.start_audio_token]] = True
-            self._number.zero_()
-            self._place.fill_(VOICE_TOKENS + self._prompt.shape[1] - 1)
+        self._text = ids
         self._end, self._count, self._limit = VOICE_TOKENS, 0, limit
         self.finished = False
 
-    def step(self) -> Any:
-        """Draw one token; returns the latent that it is spoken from, float32 (1, width).
+    def step(self) -> None:
+        """Draw one token, and add to `latents` what it is spoken from.
 
         Returns when the device is done. `finished` is then True if this was the stop token, whose
         latent is spoken too, or the last that the piece may have.
         """
         with torch.inference_mode():
-            if self._sampling.top_k != 1:
-                self._noise.exponential_(generator=self._random)
-            if self._prompt is not None:
-                self._read_prompt()
+            if self._text is not None:
+                self._read_text()
             else:
                 self._end += 1
                 if self.replay is None:
@@ -125,18 +116,37 @@ class TokenLoop:
             self._count += 1
             stopped = int(self._token) == self._gpt.stop_audio_token
             self.finished = stopped or self._count >= self._limit
-            return self._latent.clone()
+
+    @property
+    def latents(self) -> Any:
+        """Those of all steps since `begin`, float32 (n, width); the memory of the next piece's."""
+        return self._latents[: self._count]
 
     def fixed_step(self, size: int) -> None:
         """A step after the first, in a shape that depends on `size` alone, the same whatever came
         before: `size` places are looked at, or masked, and must be more than were filled."""
         with torch.inference_mode():
-            self._next(size, (self._places[:size] <= self._place)[None, None, None])
+            room = _aligned(size)
+            mask = torch.zeros(1, 1, 1, room, device=self._device, dtype=self._dtype)
+            mask.masked_fill_(self._places[:room] > self._place, -torch.inf)
+            self._next(size, mask[..., :size])
 
-    def _read_prompt(self) -> None:
-        prompt, self._prompt = self._prompt, None
+    def _read_text(self) -> None:
+        gpt, self._text, ids = self._gpt, None, self._text
+        ids = F.pad(ids, (0, 1), value=gpt.stop_text_token)
+        ids = F.pad(ids, (1, 0), value=gpt.start_text_token).to(self._device)
+        text = gpt.text_embedding(ids) + gpt.text_pos_embedding(ids)
+        start = torch.full((1, 1), gpt.start_audio_token, device=self._device)
+        audio = gpt.mel_embedding(start) + gpt.mel_pos_embedding.emb.weight[:1]
+        prompt = torch.cat([text, audio], dim=1)
+        if self._sampling.top_k != 1:
+            self._noise[: self._limit].exponential_(generator=self._random)
+        self._seen.copy_(self._said_before)
+        self._number.zero_()
+        end = self._end + prompt.shape[1]
+        self._place.fill_(end - 1)
         hidden = self._read(prompt, self._end)
-        self._end += prompt.shape[1]
+        self._end = end
         self._decide(hidden)
 
     def _read(self, x: Any, begin: int) -> Any:
@@ -154,19 +164,16 @@ class TokenLoop:
 
     def _run_blocks(self, x: Any, places: Any, size: int, mask: Any = None) -> Any:
         """`x`: (1, n, width), whose keys and values are kept at `places`; of the cache `size` is
-        looked at, all by each without a `mask`, bool (1, 1, n, size)."""
+        looked at, all by each without a `mask`, (1, 1, n, size): what may be seen, or is added."""
         x = x.to(self._dtype)
         length = x.shape[1]
         for number, block in enumerate(self._blocks):
             attention, mlp = block.attn, block.mlp
             qkv = attention.c_attn(block.ln_1(x)).view(1, length, 3, self._gpt.heads, -1)
-            query, key, value = qkv.permute(2, 0, 3, 1, 4)
-            keys, values = self._keys[number], self._values[number]
-            keys.index_copy_(2, places, key)
-            values.index_copy_(2, places, value)
-            mixed = F.scaled_dot_product_attention(
-                query, keys[:, :, :size], values[:, :, :size], attn_mask=mask
-            )
+            qkv = qkv.permute(2, 0, 3, 1, 4)
+            cache = self._cache[number].index_copy_(3, places, qkv[1:])
+            keys, values = cache[..., :size, :]
+            mixed = F.scaled_dot_product_attention(qkv[0], keys, values, attn_mask=mask)
             x = x + attention.c_proj(mixed.transpose(1, 2).reshape(1, length, -1))
             x = x + mlp.c_proj(F.gelu(mlp.c_fc(block.ln_2(x)), approximate="tanh"))
         return x
@@ -175,7 +182,7 @@ class TokenLoop:
         """Draw a token, and move on to its place."""
         gpt = self._gpt
         latent = gpt.final_norm(gpt.gpt.ln_f(hidden[:, -1].float()))
-        self._latent.copy_(latent)
+        self._latents.index_copy_(0, self._number, latent)
         # The package's head is `Sequential(final_norm, mel_head)`: the norm is applied twice.
         self._token.copy_(self._draw(gpt.mel_head(latent)))
         self._seen.index_fill_(0, self._token, True)
@@ -188,5 +195,10 @@ class TokenLoop:
         if tokens.shape[-1] == 1:
             return tokens[0]
         # The largest of chance over exponential noise is a draw by those chances, with no sync.
-        first = (chances / self._noise[:, : tokens.shape[-1]]).argmax(-1)
+        first = (chances / self._noise.index_select(0, self._number)).argmax(-1)
         return tokens[0].index_select(0, first)
+
+
+def _aligned(size: int) -> int:
+    """Attention copies a mask in every layer whose rows are not a multiple of 8 apart."""
+    return -(-size // 8) * 8

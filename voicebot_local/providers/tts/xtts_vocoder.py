@@ -19,7 +19,7 @@ last 2 of 4 frames a latent, then as many again and one more, stretched by 160/1
 
 
 class WindowedVocoder:
-    """The HiFi-GAN of XTTS over a growing list of latents, each frame vocoded once.
+    """The HiFi-GAN of XTTS over a growing number of latents, each frame vocoded once.
 
     `begin`, then `more` with all latents so far; the results, put together, are what the vocoder
     gives for all of them at once.
@@ -33,14 +33,14 @@ class WindowedVocoder:
     def begin(self) -> None:
         self._done = 0
 
-    def more(self, latents: list[Any], embedding: Any, *, last: bool) -> Samples:
-        """What can be said for sure after `latents`, each (1, width): float32 samples, 24 kHz.
+    def more(self, latents: Any, embedding: Any, *, last: bool) -> Samples:
+        """What can be said for sure after `latents`, (n, width): float32 samples, 24 kHz.
 
         Audio comes 19 frames (203 ms) behind the latents unless this is the `last` call.
         Returns when the device is done.
         """
         with torch.inference_mode():
-            frames = self._frames(torch.cat(latents))
+            frames = self._frames(latents)
             total = frames.shape[-1]
             end = total if last else total - CONTEXT_FRAMES - UNSETTLED_FRAMES
             if end <= self._done:
