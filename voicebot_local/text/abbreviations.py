@@ -40,6 +40,18 @@ BEFORE_MORE = {
     "incl": "including",
     "mt": "Mount",
     "ft": "Fort",
+    "apt": "Apartment",
+    "ste": "Suite",
+    "sec": "Section",
+    "ch": "Chapter",
+    "tel": "telephone",
+    "mon": "Monday",
+    "tue": "Tuesday",
+    "tues": "Tuesday",
+    "thu": "Thursday",
+    "thur": "Thursday",
+    "thurs": "Thursday",
+    "fri": "Friday",
     "no": "number",
     "nr": "number",
     "p": "page",
@@ -72,8 +84,10 @@ AT_END = {
     "max": "maximum",
 }
 # Ordinary words too: abbreviations only where a number follows.
-_BEFORE_NUMBER = frozenset({"no", "nr", "p", "pp", "fig", "vol"})
-_WORDS_TOO = frozenset({"no", "fig", "gen", "rep", "col", "hon", "p", "ms", "est", "ca", "lt"})
+_BEFORE_NUMBER = frozenset({"no", "nr", "p", "pp", "fig", "vol", "sec", "ch", "tel"})
+_WORDS_TOO = frozenset(
+    {"no", "fig", "gen", "rep", "col", "hon", "p", "ms", "est", "ca", "lt", "mon", "tel"}
+)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+")
 
 

@@ -6,6 +6,8 @@ import re
 from typing import Literal
 
 from voicebot_local.text.abbreviations import ends_with_abbreviation
+from voicebot_local.text.clock import ZONE
+from voicebot_local.text.spans import OPENS_MATH, span_end
 
 FIRST_WORDS = 3
 """The first clause has at least this many words, unless the reply ends before."""
@@ -17,8 +19,6 @@ LONG_CHARS = 130
 """From here a later clause also ends at a comma, a little further on before a conjunction."""
 FULL_CHARS = 200
 """From here a clause ends at any space outside numbers; XTTS takes 250 characters at a time."""
-SPAN_CHARS = 300
-"""How far an opening backtick or bracket may be from its partner and still count as one."""
 
 _CONJUNCTION = re.compile(
     r"(?:and|but|or|nor|so|yet|because|since|although|though|while|whereas|unless|until|if|when"
@@ -31,14 +31,22 @@ _WIDE_COMMAS = "，、：—"
 _STOP = re.compile(rf"([.!?…؟।]+)([{re.escape(_CLOSERS)}]*)$")
 _COMMA = re.compile(rf"(?:[,;:،؛—–]|^-+)[{re.escape(_CLOSERS)}]*$")
 _PIECE = re.compile(
-    rf"(?P<space>\s+)|(?P<code>`+)|(?P<link>\[)|(?P<wide>[{_WIDE_STOPS}{_WIDE_COMMAS}]"
+    rf"(?P<space>\s+)|(?P<code>`+)|(?P<link>\[)|(?P<math>{OPENS_MATH})"
+    rf"|(?P<wide>[{_WIDE_STOPS}{_WIDE_COMMAS}]"
     rf"[{_WIDE_STOPS}{_WIDE_COMMAS}{re.escape(_CLOSERS)}」』）》]*)"
-    rf"|(?P<word>[^\s`\[{_WIDE_STOPS}{_WIDE_COMMAS}]+)"
+    rf"|(?P<word>[$\\]|[^\s`\[$\\{_WIDE_STOPS}{_WIDE_COMMAS}]+)"
 )
 _WIDE_SIGN = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _LIST_NUMBER = re.compile(r"(?:^|\n)[ \t>]*\(?(?:\d{1,3}|[A-Za-z])[.)]$")
 _MEASURE = re.compile(r"\d ?[A-Za-z]{1,3}\.$")
 _NEXT_WORD = re.compile(r"[A-Za-z]+")
+# After these the next word decides whether a sentence ends: "9 a.m. EST", "Oak Ave. Apt. 4".
+_HALF_DAY = re.compile(r"(?:^|\d|\W)[ap]\.?m\.$", re.IGNORECASE)
+_STREET = re.compile(r"(?:Ave|Blvd|Rd|St|Dr)\.$")
+_GOES_ON = {
+    _HALF_DAY: re.compile(rf"(?:{ZONE})$"),
+    _STREET: re.compile(r"(?:Apt|Suite|Ste|Unit|NW|NE|SW|SE)$"),
+}
 
 Verdict = Literal["cut", "go on", "wait"]
 
@@ -48,9 +56,10 @@ class ClauseSplitter:
 
     The first clause is as short as sounds natural, later ones are whole sentences of bounded
     length. A cut never falls inside a number, an abbreviation, a URL, an inline code or code block,
-    a markdown link or a cluster of emoji. Where it falls does not depend on how the text was
-    chunked: a cut is made as soon as no text that may follow could change it. Clauses come stripped
-    of the white space around them and are never empty; a single "word" of any length stays whole.
+    a formula in LaTeX, a markdown link or a cluster of emoji. Where it falls does not depend on
+    how the text was chunked: a cut is made as soon as no text that may follow could change it.
+    Clauses come stripped of the white space around them and are never empty; a single "word" of
+    any length stays whole.
     """
 
     def __init__(self) -> None:
@@ -94,8 +103,8 @@ class ClauseSplitter:
             assert piece is not None  # every character belongs to one of the kinds
             if piece.end() == len(self._text) and not final and "\n" not in piece[0]:
                 return None
-            if piece["code"] or piece["link"]:
-                end = _span_end(self._text, self._at, final)
+            if piece["code"] or piece["link"] or piece["math"]:
+                end = span_end(self._text, self._at, final)
                 if end is None:
                     return None
                 self._at = end
@@ -142,7 +151,15 @@ class ClauseSplitter:
         word = before[self._word_start :]
         follows = self._text[after : after + 1]
         if enough and _ends_sentence(before, word, follows):
-            return "cut"
+            following = _NEXT_WORD.match(self._text, after)
+            going_on = next((on for end, on in _GOES_ON.items() if end.search(word)), None)
+            if following is None or going_on is None:
+                return "cut"
+            if following.end() == len(self._text) and not final:
+                self._words = words_so_far
+                return "wait"
+            if not going_on.match(following[0]):
+                return "cut"
         number_around = word[-1:].isdigit() or word[-2:-1].isdigit() or follows.isdigit()
         comma = _COMMA.search(word) is not None and not (number_around and follows.isdigit())
         if comma and enough and (self._first or len(before) >= LONG_CHARS):
@@ -174,48 +191,3 @@ def _ends_sentence(before: str, word: str, follows: str) -> bool:
     if _LIST_NUMBER.search(before) or ends_with_abbreviation(word[: stop.end(1)], follows):
         return False
     return not lower or len(word) > 3
-
-
-def _span_end(text: str, start: int, final: bool) -> int | None:
-    """The end of the code or link that opens at `start`; None where more text is needed.
-
-    Where the opening sign has no partner, it is an ordinary character.
-    """
-    if text[start] == "[":
-        return _link_end(text, start, final)
-    ticks = len(text) - start - len(text[start:].lstrip("`"))
-    opened = start + ticks
-    if ticks >= 3:
-        closed = text.find("`" * ticks, opened)
-        if closed < 0:
-            return len(text) if final else None
-        return closed + ticks
-    partner = _find_in_line(text, "`" * ticks, opened)
-    if partner is None:
-        return opened if final or _line_is_over(text, opened) else None
-    return partner + ticks
-
-
-def _link_end(text: str, start: int, final: bool) -> int | None:
-    closed = _find_in_line(text, "]", start + 1)
-    if closed is None:
-        return start + 1 if final or _line_is_over(text, start + 1) else None
-    after = closed + 1
-    if after == len(text) and not final:
-        return None
-    if text[after : after + 1] != "(":
-        return after
-    target = _find_in_line(text, ")", after + 1)
-    if target is None:
-        return after if final or _line_is_over(text, after + 1) else None
-    return target + 1
-
-
-def _find_in_line(text: str, what: str, start: int) -> int | None:
-    line_end = text.find("\n", start, start + SPAN_CHARS)
-    found = text.find(what, start, line_end if line_end >= 0 else start + SPAN_CHARS)
-    return found if found >= 0 else None
-
-
-def _line_is_over(text: str, start: int) -> bool:
-    return len(text) >= start + SPAN_CHARS or "\n" in text[start:]

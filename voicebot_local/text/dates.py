@@ -1,9 +1,10 @@
-"""Dates, times of day and years in English words."""
+"""Dates, years and decades in English words."""
 
 from __future__ import annotations
 
 import re
 
+from voicebot_local.text.clock import say_times
 from voicebot_local.text.numbers import cardinal, ordinal, year
 
 _MONTHS = (
@@ -12,7 +13,7 @@ _MONTHS = (
 )  # fmt: skip
 _SHORT = {name[:3]: name for name in _MONTHS} | {"Sept": "September"}
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)}|(?:{'|'.join(sorted(_SHORT, reverse=True))})\\b\\.?)"
-_YEAR = r"(?:1[1-9]|20)\d\d"
+_YEAR = r"(?:1[0-9]|20)\d\d"
 _ISO = re.compile(r"(?<![\w-])(\d{4})-(\d{2})-(\d{2})(?:T(?=\d\d:)|(?![\w-]))")
 _SLASHED = re.compile(r"(?<![\w/.])(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?![\w/])")
 _DOTTED = re.compile(r"(?<![\w.])(\d{1,2})\.(\d{1,2})\.(\d{4})(?![\w]|\.\d)")
@@ -25,25 +26,38 @@ _DAY_MONTH = re.compile(
     rf"(?![a-z])(?:,?\s+(?P<year>{_YEAR})\b)?"
 )
 _MONTH_YEAR = re.compile(rf"\b{_MONTH},?\s+(?P<year>{_YEAR})\b")
-_HALF = r"(?P<half>[apAP])(?P<dot>\.?)\s?[mM]\b(?P<stop>\.?)"
-_TIME_RANGE = re.compile(
-    r"(\d:\d\d|\b\d{1,2})(\s?[apAP]\.?[mM]\b\.?)?\s?[-–—]\s?"
-    r"(?=\d{1,2}(?::\d\d|\s?[apAP](?:\.\s?| )?[mM]\b))"
-)
-_TIME = re.compile(
-    rf"(?<![\w:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
-    rf"(?![:\d]|\.\d)(?:\s?{_HALF})?"
-)
-_HOUR = re.compile(rf"(?<![\w:.,])(?P<hour>1[0-2]|0?[1-9])\s?{_HALF}")
 _YEARS = re.compile(rf"(?<![\w.,])({_YEAR})\s?[-–—]\s?({_YEAR}|\d\d)(?![\w.,]\d|\w)")
+_SEASON = re.compile(r"(?<![\w.,/])((?:19|20)\d\d)/(\d\d)(?![\w/]|[.,]\d)")
 _YEAR_AFTER = re.compile(
     rf"\b((?:in|since|by|until|till|from|during|around|circa|early|late|mid|before|after|year|of"
-    rf"|summer|winter|spring|autumn|fall)[ -])({_YEAR})(?:( (?:to|and) )({_YEAR}))?"
+    rf"|summer|winter|spring|autumn|fall|circa|copyright|pre|post|Q[1-4]|H[12]|FY)"
+    rf"[ -])({_YEAR})(?:( (?:to|and) )({_YEAR}))?"
     r"(?![\w%]|[.,:/-]\d|\s+(?!was\b|is\b|as\b|this\b|has\b)[a-z]+s\b)",
     re.IGNORECASE,
 )
 _YEAR_ALONE = re.compile(rf"(?<=\()({_YEAR})(?=\))")
+# Without a word like "in" before it: only years of our time, and no number of things.
+_YEAR_BY_ITSELF = re.compile(
+    r"(?<![\w.,:/$€£#+-])(?<!\d )(19\d\d|20[0-4]\d)(?![\w%]|[.,:/-]\d|\s?[×x*=+]|\s?[-–]\s?\d"
+    r"|\s+(?:people|men|women|children|(?!was\b|is\b|as\b|this\b|has\b)[a-z]+s\b|of\b|more\b))"
+)
+_ERA = re.compile(r"(?<![\w.,])(\d{1,4}) ?(BCE|BC|AD|CE)(?![\w-])|\b(AD)(?= \d)")
+_CIRCA = re.compile(r"(?<![\w.])(?:c|ca)\. ?(?=\d{3,4}\b)|© ?(?=(?:19|20)\d\d)")
+_DAY_NAMES = {
+    "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday",
+    "Thur": "Thursday", "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
+}  # fmt: skip
+_DAYS = "|".join(sorted(_DAY_NAMES, key=len, reverse=True))
+_DAY = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|[JFMASOND][a-z]+\s?[-–])")
+_DAY_RANGE = re.compile(rf"\b({_DAYS})\.?\s?[-–]\s?({_DAYS})\b\.?")
+_DAY_NAME = re.compile(
+    rf"\b(?:({_DAYS})\.?(?=,? (?:{_MONTH.replace('?P<month>', '?:')} \d|\d))"
+    r"|(Mon|Tues?|Thu(?:rs?)?|Fri)\b\.?(?=[\s,]|$))"
+)
+_NAMED = "|".join((*_MONTHS, *_SHORT, *_DAY_NAMES.values()))
+_NAMED_RANGE = re.compile(rf"\b({_NAMED})\s?[-–]\s?({_NAMED})\b")
 _BEFORE_DECADE = ("the ", "early ", "late ", "mid-", "his ", "her ", "my ", "their ", "'")
+_DECADE_RANGE = re.compile(r"(?<=\d0s)\s?[-–]\s?(?=(?:1[1-9]|20|')\d0s\b)")
 _DECADE = re.compile(
     r"(?<![\w.,])(?:(1[1-9]|20)|'|"
     rf"(?:{'|'.join(f'(?<={word})' for word in _BEFORE_DECADE)}))(\d)0'?s\b"
@@ -58,13 +72,34 @@ def say_dates(text: str) -> str:
     text = _DAY_MONTH.sub(_day_month, text)
     text = _MONTH_DAY.sub(_month_day, text)
     text = _MONTH_YEAR.sub(lambda m: f"{_month(m)} {year(m['year'])}", text)
-    text = _TIME_RANGE.sub(r"\1\2 to ", text)
-    text = _TIME.sub(_time, text)
-    text = _HOUR.sub(_time, text)
-    text = _DECADE.sub(_decade, text)
+    text = _CIRCA.sub(lambda m: "copyright " if m[0][0] == "©" else "circa ", text)
+    text = _ERA.sub(_era, text)
+    text = say_times(text)
+    text = _DECADE.sub(_decade, _DECADE_RANGE.sub(" to ", text))
     text = _YEARS.sub(_years, text)
+    text = _SEASON.sub(lambda m: f" {year(m[1])} {cardinal(m[2])} ", text)
     text = _YEAR_AFTER.sub(_year_after, text)
     return _YEAR_ALONE.sub(lambda m: year(m[1]), text)
+
+
+def say_lone_years(text: str) -> str:
+    """`text` with the numbers that can only be years in words, once all measures are."""
+    return _YEAR_BY_ITSELF.sub(lambda m: year(m[1]), text)
+
+
+def say_day_names(text: str) -> str:
+    """`text` with "Mon" and "Tues." in full, and ranges of days and months with "to"."""
+    if _DAY.search(text) is None:
+        return text
+    text = _DAY_RANGE.sub(lambda m: f"{_DAY_NAMES[m[1]]} to {_DAY_NAMES[m[2]]}", text)
+    text = _DAY_NAME.sub(lambda m: _DAY_NAMES[m[1] or m[2]], text)
+    if "-" not in text and "–" not in text:
+        return text
+    return _NAMED_RANGE.sub(lambda m: f"{_full(m[1])} to {_full(m[2])}", text)
+
+
+def _full(name: str) -> str:
+    return _SHORT.get(name, name)
 
 
 def _date(match: re.Match[str], in_year: str, month: str, day: str) -> str:
@@ -103,36 +138,6 @@ def _day_month(match: re.Match[str]) -> str:
     return said + (f" {year(match['year'])}" if match["year"] else "")
 
 
-def _time(match: re.Match[str]) -> str:
-    found = match.groupdict()
-    hour, minute, second = int(match["hour"]), found.get("minute"), found.get("second")
-    half = f" {match['half'].upper()} M" if match["half"] else ""
-    said = cardinal(str(hour))
-    if minute and int(minute):
-        said += f" {_sixty(minute)}"
-    elif minute and not second and not half:
-        if hour in (0, 24):
-            said = "midnight"
-        else:
-            said += " o'clock" if hour <= 12 else " hundred"
-    if second:
-        said += ("" if minute and int(minute) else " zero") + f" and {cardinal(str(int(second)))}"
-        said += " seconds"
-    return f" {said}{half}{_stop(match)} "
-
-
-def _sixty(minute: str) -> str:
-    return f"oh {cardinal(minute[1])}" if minute.startswith("0") else cardinal(minute)
-
-
-def _stop(match: re.Match[str]) -> str:
-    """The full stop behind "p.m." where it also ends the sentence."""
-    if not match["stop"]:
-        return ""
-    after = match.string[match.end() :].lstrip()
-    return "." if not match["dot"] or not after or after[0].isupper() else ""
-
-
 def _decade(match: re.Match[str]) -> str:
     century, ten = match[1], match[2]
     if ten in "01":
@@ -143,6 +148,10 @@ def _decade(match: re.Match[str]) -> str:
         return f" {cardinal(century)} {'hundreds' if ten == '0' else 'tens'} "
     tens = f"{cardinal(f'{ten}0')[:-1]}ies"
     return f" {cardinal(century)} {tens} " if century else f" {tens} "
+
+
+def _era(match: re.Match[str]) -> str:
+    return f"{year(match[1])} {' '.join(match[2])}" if match[1] else "A D"
 
 
 def _years(match: re.Match[str]) -> str:

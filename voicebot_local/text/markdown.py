@@ -19,15 +19,21 @@ _AUTOLINK = re.compile(r"<((?:https?://|mailto:)?[^\s<>]+[.@][^\s<>]+)>")
 _TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][A-Za-z0-9-]*(?:\s[^<>]*)?/?>", re.DOTALL)
 _RULE = re.compile(r"^[ \t]*(?:(?:[-*_=][ \t]*){3,}|[|:\- \t]*-{2,}[|:\- \t]*)$", re.MULTILINE)
 _HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(.*?)[ \t#]*$", re.MULTILINE)
-_QUOTE = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
+_QUOTE = re.compile(r"^[ \t]*(?:>(?![\d=])[ \t]?)+", re.MULTILINE)
 _CHECKBOX = re.compile(r"^([ \t]*[-*+•][ \t]+)\[[ xX]\][ \t]+", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*+•◦▪‣–—][ \t]+", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ \t]*\(?(\d{1,2})[.)][ \t]+", re.MULTILINE)
 _STARS = re.compile(r"(\*{1,3})(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 _UNDERSCORES = re.compile(r"(?<!\w)(_{1,3})(?=\S)(.+?)(?<=\S)\1(?!\w)", re.DOTALL)
 _STRUCK = re.compile(r"~~(?=\S)(.+?)(?<=\S)~~", re.DOTALL)
+_MARKED = re.compile(r"(?<![\w=])==(?=[^\s=])([^=\n]+)(?<=\S)==(?![\w=])")
+_RAISED = re.compile(r"(?<=[\d)a-zA-Z])(?<![a-z]{2})<sup>(-?\w{1,3})</sup>")
+_LOWERED = re.compile(r"(?<=\w)<sub>(\w{1,3})</sub>")
+_CITATION = re.compile(
+    r"(`[^`\n]+`)|(?<=[\w.,;:!?)])\s?(?:\[[1-9]\d?(?:[,–-]\s?\d{1,2})*\])+(?=[\s.,;:!?]|$)"
+)
 _ENDS = tuple(".!?:;,…。！？")
-_MARKUP = re.compile(r"[`*_~<>\[\]|#&>\n\u2022]|^[ \t]*[-+–—\d(]")
+_MARKUP = re.compile(r"==|[`*_~<>\[\]|#&>\n\u2022]|^[ \t]*[-+–—\d(]")
 
 
 def plain(text: str) -> str:
@@ -41,9 +47,12 @@ def plain(text: str) -> str:
     text = _FENCE.sub(f"\n{CODE_BLOCK}\n", text)
     text = _LINK_TARGET.sub("", text)
     text = _AUTOLINK.sub(r"\1", text)
+    text = _RAISED.sub(r"^\1", text)
+    text = _LOWERED.sub(r"\1", text)
     text = _TAG.sub(" ", text)
     text = html.unescape(text)
     text = _FOOTNOTE.sub("", text)
+    text = _CITATION.sub(lambda m: m[1] or "", text)
     text = _IMAGE_OR_LINK.sub(r"\1", text)
     text = _INLINE_CODE.sub(r"\2", text)
     text = _RULE.sub("", text)
@@ -53,7 +62,7 @@ def plain(text: str) -> str:
     text = _lines(text)
     for emphasis in (_STARS, _UNDERSCORES):
         text = emphasis.sub(r"\2", text)
-    return _STRUCK.sub(r"\1", text)
+    return _STRUCK.sub(r"\1", _MARKED.sub(r"\1", text))
 
 
 def _cells(line: str) -> str:

@@ -19,7 +19,7 @@ _LONGEST = 15
 @lru_cache(maxsize=4096)
 def _in_words(number: int, form: Literal["cardinal", "ordinal", "year"]) -> str:
     said: str = num2words(number, to=form)
-    return said.replace(",", "").replace("oh-", "oh ")
+    return said.replace(",", "").replace("oh-", "oh ").replace(" and ", " ")
 
 
 def digits(text: str) -> str:
@@ -49,9 +49,25 @@ def year(number: int | str) -> str:
     return _in_words(int(number), "year")
 
 
+def in_pairs(number: str) -> str:
+    """A number that names a thing, as people read those out: "seven forty-seven" for 747, "twenty
+    twenty-four", "four oh four", "thirteen seven hundred"; digit by digit if it is longer."""
+    if not 3 <= len(number) <= 5 or number[0] == "0":
+        return cardinal(number) if len(number) < 3 else digits(number)
+    if len(number) == 5:
+        return (
+            f"{cardinal(number[:2])} {in_pairs(number[2:])}" if number[2] != "0" else digits(number)
+        )
+    before, last = number[:-2], number[-2:]
+    if last == "00":
+        round_thousand = len(number) == 4 and number[1] == "0"
+        return cardinal(number) if round_thousand else f"{cardinal(before)} hundred"
+    return f"{cardinal(before)} {f'oh {cardinal(last[1])}' if last[0] == '0' else cardinal(last)}"
+
+
 def is_one(text: str) -> bool:
     """Whether a unit after this number stands in the singular."""
-    return text in ("1", "1.0", "1.00")
+    return text == "1"
 
 
 _FRACTION_NAMES = {2: ("half", "halves"), 4: ("quarter", "quarters")}
@@ -66,6 +82,14 @@ def fraction(above: int, below: int) -> str:
     else:
         name = ordinal(below) + ("" if above == 1 else "s")
     return f"{cardinal(str(above))} {name}"
+
+
+def mixed(whole: str, above: int, below: int) -> str:
+    """ "two and a half" for 2 1/2."""
+    said = fraction(above, below)
+    if above == 1 and below in (2, 4):
+        said = said.replace("one ", "a ", 1)
+    return f"{cardinal(whole)} and {said}"
 
 
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from voicebot_local.text.numbers import NUMBER, cardinal, is_one
+from voicebot_local.text.numbers import NUMBER, cardinal, fraction, is_one, mixed
+from voicebot_local.text.units import PER, UNIT, each, in_words
 
 AMOUNT = (
     rf"(?:(?<![\w.)])(?P<minus>-))?(?<![\w.,])(?P<low>{NUMBER})(?![\d,]\d)"
@@ -17,7 +18,7 @@ _SCALES = {
     "bn": "billion", "b": "billion", "B": "billion", "T": "trillion",
 }  # fmt: skip
 _SCALE_WORDS = "thousand|million|billion|trillion"
-_SCALE = rf"(?:(?P<scale>bn|mn|[kKmMbBT])(?!\w)|\s(?P<word>{_SCALE_WORDS})\b)?"
+_SCALE = rf"(?:(?P<scale>bn|mn|[kKmMbBT])(?!\w)|[\s-](?P<word>{_SCALE_WORDS})\b)?"
 
 _CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),
@@ -30,82 +31,88 @@ _CURRENCIES = {
     "USD": ("dollar", "dollars", "cent", "cents"),
     "EUR": ("euro", "euros", "cent", "cents"),
     "GBP": ("pound", "pounds", "penny", "pence"),
-    "CHF": ("franc", "francs", "centime", "centimes"),
+    "CHF": ("Swiss franc", "Swiss francs", "centime", "centimes"),
     "JPY": ("yen", "yen", "sen", "sen"),
     "¢": ("cent", "cents", "", ""),
 }
 _SIGNS = "[$€£¥₹₽₩]"
 _NAMES = "USD|EUR|GBP|CHF|JPY"
+_COUNTRIES = {
+    "US": "U S", "U.S.": "U S", "C": "Canadian", "CA": "Canadian", "A": "Australian",
+    "AU": "Australian", "NZ": "New Zealand", "HK": "Hong Kong", "S": "Singapore",
+}  # fmt: skip
 _MONEY_BEFORE = re.compile(
-    rf"(?:(?<!\w)(?P<minus_before>-))?(?:(?<!\w)(?:US|U\.S\.|CA|AU))?(?P<cur>{_SIGNS}|\b(?:{_NAMES})(?=\s?\d))\s?(?P<minus>-)?"
-    rf"(?P<low>{NUMBER})(?:\s?[-–—]\s?(?:{_SIGNS})?(?P<high>{NUMBER}))?{_SCALE}"
+    r"(?P<a>\b[Aa]n? )?(?:(?<!\w)(?P<minus_before>-))?"
+    rf"(?:(?<!\w)(?P<country>{'|'.join(map(re.escape, _COUNTRIES))})(?=\$))?"
+    rf"(?P<cur>{_SIGNS}|\b(?:{_NAMES})(?=\s?\d))\s?(?P<minus>-)?"
+    rf"(?P<low>{NUMBER})(?:\s?[-–—]\s?(?:{_SIGNS})?(?P<high>{NUMBER}))?{_SCALE}{PER}"
 )
+_SAME_SCALE = re.compile(rf"({_SIGNS}{NUMBER})([kKMBT]|bn)\s?[-–—]\s?(?={_SIGNS}{NUMBER}\2(?!\w))")
 _MONEY_AFTER = re.compile(rf"{AMOUNT}{_SCALE}\s?(?P<cur>{_SIGNS}|¢|(?:{_NAMES})\b)")
 _DECIMAL_COMMA = re.compile(rf"\b(\d+),(\d\d)(?=\s?(?:{_SIGNS}|(?:{_NAMES})\b))")
 
-_UNITS = {
-    "%": ("percent", "percent"), "‰": ("per mille", "per mille"),
-    "°C": ("degree Celsius", "degrees Celsius"), "°F": ("degree Fahrenheit", "degrees Fahrenheit"),
-    "°": ("degree", "degrees"),
-    "km/h": ("kilometer per hour", "kilometers per hour"),
-    "kph": ("kilometer per hour", "kilometers per hour"),
-    "mph": ("mile per hour", "miles per hour"), "m/s": ("meter per second", "meters per second"),
-    "mm": ("millimeter", "millimeters"), "cm": ("centimeter", "centimeters"),
-    "m": ("meter", "meters"), "km": ("kilometer", "kilometers"), "nm": ("nanometer", "nanometers"),
-    "μm": ("micrometer", "micrometers"), "mi": ("mile", "miles"), "ft": ("foot", "feet"),
-    "yd": ("yard", "yards"), "in.": ("inch", "inches"), "sq ft": ("square foot", "square feet"),
-    "mg": ("milligram", "milligrams"), "g": ("gram", "grams"), "kg": ("kilogram", "kilograms"),
-    "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"), "oz": ("ounce", "ounces"),
-    "ml": ("milliliter", "milliliters"), "mL": ("milliliter", "milliliters"),
-    "cl": ("centiliter", "centiliters"), "l": ("liter", "liters"), "L": ("liter", "liters"),
-    "tsp": ("teaspoon", "teaspoons"), "tbsp": ("tablespoon", "tablespoons"),
-    "ns": ("nanosecond", "nanoseconds"), "μs": ("microsecond", "microseconds"),
-    "ms": ("millisecond", "milliseconds"), "s": ("second", "seconds"), "sec": ("second", "seconds"),
-    "min": ("minute", "minutes"), "h": ("hour", "hours"), "hr": ("hour", "hours"),
-    "hrs": ("hour", "hours"), "mins": ("minute", "minutes"), "secs": ("second", "seconds"),
-    "kB": ("kilobyte", "kilobytes"), "KB": ("kilobyte", "kilobytes"),
-    "MB": ("megabyte", "megabytes"), "GB": ("gigabyte", "gigabytes"),
-    "TB": ("terabyte", "terabytes"), "KiB": ("kibibyte", "kibibytes"),
-    "MiB": ("mebibyte", "mebibytes"), "GiB": ("gibibyte", "gibibytes"),
-    "kbps": ("kilobit per second", "kilobits per second"),
-    "Mbps": ("megabit per second", "megabits per second"),
-    "Gbps": ("gigabit per second", "gigabits per second"),
-    "MB/s": ("megabyte per second", "megabytes per second"),
-    "GB/s": ("gigabyte per second", "gigabytes per second"),
-    "fps": ("frame per second", "frames per second"), "px": ("pixel", "pixels"),
-    "Hz": ("hertz", "hertz"), "kHz": ("kilohertz", "kilohertz"), "MHz": ("megahertz", "megahertz"),
-    "GHz": ("gigahertz", "gigahertz"), "dB": ("decibel", "decibels"),
-    "W": ("watt", "watts"), "kW": ("kilowatt", "kilowatts"), "MW": ("megawatt", "megawatts"),
-    "kWh": ("kilowatt hour", "kilowatt hours"), "V": ("volt", "volts"),
-    "mA": ("milliampere", "milliamperes"), "mAh": ("milliampere hour", "milliampere hours"),
-    "J": ("joule", "joules"), "kJ": ("kilojoule", "kilojoules"),
-    "cal": ("calorie", "calories"), "kcal": ("kilocalorie", "kilocalories"),
-    "ha": ("hectare", "hectares"), "Ω": ("ohm", "ohms"),
-}  # fmt: skip
-for _length in ("mm", "cm", "m", "km", "ft", "mi"):
-    _one, _many = _UNITS[_length]
-    for _power, _name in (("2", "square"), ("3", "cubic")):
-        _UNITS[f"{_length}^{_power}"] = (f"{_name} {_one}", f"{_name} {_many}")
-        if _length != "ft":
-            _UNITS[f"{_length}{_power}"] = _UNITS[f"{_length}^{_power}"]
-_ALTERNATIVES = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
-_MEASURE = re.compile(rf"{AMOUNT}(?P<gap>\s?-?)(?P<unit>{_ALTERNATIVES})(?![\w²³^]|/[A-Za-z])")
-_FEET_AND_INCHES = re.compile(r"(?<![\w.])(\d{1,2})'\s?(\d{1,2})(?:\"|''|″)")
+_MEASURE = re.compile(
+    rf"(?P<a>\b[Aa]n? )?{AMOUNT}(?P<gap>\s?-?){UNIT}(?![\w^]){PER}(?!/[A-Za-z])"
+    r"(?:\.(?=\s[a-z(]))?(?P<noun> [a-z]{2,20})?"
+)
+_DIGIT = re.compile("[0-9]")
+_MEASURED = frozenset(
+    {
+        "sprint",
+        "race",
+        "relay",
+        "freestyle",
+        "hurdles",
+        "film",
+        "lens",
+        "camera",
+        "laptop",
+        "display",
+        "screen",
+    }
+)
+_NOT_MEASURED = frozenset(
+    {"of", "in", "at", "and", "or", "to", "from", "by", "per", "is", "was", "for", "on", "with"}
+)
+_SCIENTIFIC = re.compile(
+    rf"(?<![\w.])(?P<minus>-)?(?:(?P<low>{NUMBER})(?:\s?[×x*·⋅]\s?10\^[{{(]?|[eE])|10\^[{{(]?)(?P<power>[+-]?\d{{1,3}})"
+    rf"(?![\d.])[)}}]?(?:\s?{UNIT}(?![\w^]){PER})?"
+)
+_FRACTION_OF = re.compile(
+    rf"(?<![\w./])(?:(?P<whole>\d+)\s)?(?P<above>\d{{1,2}})/(?P<below>\d{{1,2}})[\s-]?{UNIT}(?![\w^/])(?:\.(?=\s[a-z(]))?"
+)
+_PRESSURE = re.compile(r"(?<![\w./])(\d{2,3})/(\d{2,3})(?:\s?mm ?Hg\b|(?<=[5-9]\d)(?= blood))")
+_SPACED_THOUSANDS = re.compile(
+    r"(?<![\w.,+-])(?<!\d )[1-9]\d{0,2}(?:(?: \d{3}){2,4}|(?:\.\d{3}){2,4}|(?: 000)+)"
+    r"(?!\d|[.,-]\d| \d)"
+)
+_FEET_AND_INCHES = re.compile(r"(?<![\w.])(\d{1,2})'\s?(\d{1,2})(?:\"|''|″|(?<=[4-7]'\d)\b)")
 _FEET_THEN_INCHES = re.compile(
     r"(\d\s?ft\.?,?\s\d{1,2}\s?)in(?!\w|\.|\s+(?:the|a|an|this|that|my|your|his|her|our|their)\b)"
 )
 _POINTS_AND_COMMA = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d\d)(?!\d|[.,]\d)")
-_SCALED = re.compile(rf"(?!\b[248]K\b){AMOUNT}\s?(?P<scale>bn|[kKMB])(?!\w)")
+_SCALED = re.compile(
+    rf"(?!\b[248]K\b|\b\d{{1,2}}K (?:run|race)\b){AMOUNT}\s?(?P<scale>bn|[kKMB])(?!\w)"
+)
 
 
 def say_quantities(text: str) -> str:
     """`text` with sums of money, measures and percentages in words."""
+    if _DIGIT.search(text) is None:
+        return text
+    text = _SPACED_THOUSANDS.sub(lambda m: m[0].replace(" ", "").replace(".", ""), text)
     text = _POINTS_AND_COMMA.sub(lambda m: f"{m[1].replace('.', '')}.{m[2]}", text)
     text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     text = _FEET_THEN_INCHES.sub(r"\1in.", text)
+    text = _SAME_SCALE.sub(r"\1 – ", text)
+    text = _SCIENTIFIC.sub(_scientific, text)
     text = _MONEY_BEFORE.sub(_money, text)
     text = _MONEY_AFTER.sub(_money, text)
     text = _FEET_AND_INCHES.sub(lambda m: f" {cardinal(m[1])} foot {cardinal(m[2])} ", text)
+    text = _PRESSURE.sub(
+        lambda m: f" {cardinal(m[1])} over {cardinal(m[2])} millimeters of mercury ", text
+    )
+    text = _FRACTION_OF.sub(_fraction_of, text)
     text = _MEASURE.sub(_measure, text)
     return _SCALED.sub(lambda m: f" {amount(m)} {_SCALES[m['scale']]} ", text)
 
@@ -123,25 +130,59 @@ def _singular(match: re.Match[str]) -> bool:
 
 
 def _measure(match: re.Match[str]) -> str:
-    unit = _UNITS[match["unit"]]
-    one = _singular(match) or "-" in match["gap"]
-    return f" {amount(match)} {unit[0 if one else 1]} "
+    """ "a five kilometer run", but "five kilometers"."""
+    noun = (match["noun"] or "").strip()
+    attribute = (match["a"] and noun and noun not in _NOT_MEASURED) or noun in _MEASURED
+    one = bool(_singular(match) or "-" in match["gap"] or attribute)
+    said = f"{amount(match)} {in_words(match['unit'], match['per'], one=one)}"
+    return f"{match['a'] or ''} {said} {match['noun'] or ''}"
+
+
+def _scientific(match: re.Match[str]) -> str:
+    power = match["power"]
+    said = f"{cardinal(match['low'])} times " if match["low"] else ""
+    said += "ten to the power of "
+    said += ("minus " if power[0] == "-" else "") + cardinal(str(int(power.lstrip("+-"))))
+    if match["unit"]:
+        said += f" {in_words(match['unit'], match['per'], one=False)}"
+    return f" {'minus ' if match['minus'] else ''}{said} "
+
+
+def _fraction_of(match: re.Match[str]) -> str:
+    above, below = int(match["above"]), int(match["below"])
+    if not 0 < above < below:
+        return match[0]
+    one = match["whole"] is None
+    unit = in_words(match["unit"], None, one=one)
+    said = fraction(above, below)
+    if not one:
+        return f" {mixed(match['whole'], above, below)} {unit} "
+    return (
+        f" {said} {unit} "
+        if above == 1
+        else f" {said} of {'an' if unit[0] in 'aeiou' else 'a'} {unit} "
+    )
 
 
 def _money(match: re.Match[str]) -> str:
     one, many, minor_one, minor_many = _CURRENCIES[match["cur"]]
     said_scale = _SCALES.get(match["scale"] or "", match["word"] or "")
     groups = match.groupdict()
+    if attribute := groups.get("a"):  # "a five dollar bill"
+        many, minor_many = one, minor_one
+    if country := groups.get("country"):
+        one, many = f"{_COUNTRIES[country]} {one}", f"{_COUNTRIES[country]} {many}"
     sign = "minus " if groups["minus"] or groups.get("minus_before") else ""
+    before, after = f"{attribute or ''} {sign}", f"{each(groups.get('per'))} "
     whole, _, cents = match["low"].partition(".")
     if said_scale or match["high"] or len(cents) != 2 or not minor_one:
         low = cardinal(match["low"])
         high = f" to {cardinal(match['high'])}" if match["high"] else ""
         name = one if _singular(match) and not said_scale else many
-        return f" {sign}{low}{high} {said_scale} {name} "
+        return f"{before}{low}{high} {said_scale} {name}{after}"
     parts = []
     if int(whole.replace(",", "")) or cents == "00":
         parts.append(f"{cardinal(whole)} {one if is_one(whole) else many}")
     if cents != "00":
         parts.append(f"{cardinal(str(int(cents)))} {minor_one if cents == '01' else minor_many}")
-    return f" {sign}{' and '.join(parts)} "
+    return f"{before}{' and '.join(parts)}{after}"

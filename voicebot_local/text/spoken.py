@@ -7,33 +7,42 @@ import unicodedata
 
 from voicebot_local.text.abbreviations import is_abbreviation
 from voicebot_local.text.addresses import say_addresses
-from voicebot_local.text.dates import say_dates
+from voicebot_local.text.capitals import say_capitals
+from voicebot_local.text.codes import say_codes, say_directions
+from voicebot_local.text.dates import say_dates, say_day_names, say_lone_years
 from voicebot_local.text.languages import knows, say_in
+from voicebot_local.text.latex import say_latex
 from voicebot_local.text.markdown import plain
 from voicebot_local.text.numbers import ascii_digits
 from voicebot_local.text.numerals import say_numerals, say_phones
 from voicebot_local.text.quantities import say_quantities
-from voicebot_local.text.symbols import say_abbreviations, say_capitals, say_signs
+from voicebot_local.text.symbols import say_abbreviations, say_comparisons, say_signs
+from voicebot_local.text.technical import say_greek, say_technical
 
 _MOST_PASSES = 6
 _SIMPLE = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*(?:[,;:]? [A-Za-z]+(?:['-][A-Za-z]+)*)*[.!?,;:]?")
-_SPELLED = re.compile(r"[A-Z]{2}|[a-z] [VXIL]+\b")
+_SPELLED = re.compile(
+    r"[A-Z]{2}|[a-z][A-Z]|[a-z] [VXIL]+\b|\b(?:vs|etc|aka|Mon|Tues?|Thu(?:rs?)?|Fri)\b"
+)
 _BEFORE_NFKC = str.maketrans(
     {
-        "º": "°", "²": "^2", "³": "^3", "−": "-", "‐": "-", "‑": "-", "‒": "–",
+        "º": "°", "−": "-", "‐": "-", "‑": "-", "‒": "–",
         "’": "'", "‘": "'", "ʼ": "'", "´": "'", "`": "`",
         "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3", "⅛": " 1/8", "⅜": " 3/8",
-        "⅝": " 5/8", "⅞": " 7/8", "⁄": "/", "№": "number ", "™": "", "®": "", "©": "", "µ": "μ",
+        "⅝": " 5/8", "⅞": " 7/8", "⁄": "/", "№": "number ", "™": "", "®": "", "µ": "μ",
     }
 )  # fmt: skip
 _FOR_PEOPLE = str.maketrans(dict.fromkeys('"“”„«»‹›『』「」《》〈〉', " "))
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
+_RAISED = re.compile("[⁰¹²³⁴-⁹ⁿ⁺⁻]+")
 _EMOTICON = re.compile(
-    r"(?<!\S)(?:[:;=8xX]['^]?-?[)(DPpOo/|\]\[3*]+|<3|\^_*\^|[)(]-?[:;=])(?=$|[\s.,!?])"
+    r"(?<!\S)(?:[:;=8xX]['^]?-?[)(DPpOo/|\]\[3*]+|<3|\^_*\^|[xX]D|¯\\?_\(ツ\)_/¯|[)(]-?[:;=])(?=$|[\s.,!?])"
 )
 _LONG_DASH = re.compile(r"\s*[—―]+\s*|\s+–+\s+|\s+-{1,3}\s+|(?<=\w)--+(?=\w)")
 _BRACKET = re.compile(r"(?<=[\w.!?])\s*[(\[{]+\s*(?=\w)|\s*[)\]}]+\s*(?=\w)")
 _KEPT = ".,!?;:'-。、؟،؛।¿¡\n"
+_UNSAID_ASCII = re.compile(r"[^A-Za-z.,!?;:'\n -]")
+_DIGIT = re.compile("[0-9]")
 _PAUSES = re.compile(r"[.,!?;:](?:\s*[.,!?;:])+")
 _LOOSE = re.compile(r"(?<![^\W\d_])['-]+|['-]+(?![^\W\d_])")
 _DOT_INSIDE = re.compile(r"(?<=[^\W\d_])\.(?=[a-zà-ÿ])")
@@ -63,7 +72,7 @@ def spoken(text: str, language: str = "en") -> str:
         return text
     for _ in range(_MOST_PASSES):
         said = _pass(text, language)
-        if said == text:
+        if said == text or (language == "en" and _is_simple(said)):
             return said
         text = said
     return text
@@ -79,28 +88,35 @@ def _is_simple(text: str) -> bool:
 
 def _pass(text: str, language: str) -> str:
     text = _KEYCAP.sub(" ", text.translate(_BEFORE_NFKC))
+    text = _EMOTICON.sub(" ", text)
+    if not text.isascii():
+        text = _RAISED.sub(_power, text)
     text = unicodedata.normalize("NFKC", text)
     text = _EMPTY_LINES.sub("\n\n", _WIDE_SPACE.sub(" ", text))
-    text = _EMOTICON.sub(" ", ascii_digits(text))
-    text = plain(text)
+    text = ascii_digits(text)
     if language == "en":
-        text = _english(text)
+        text = _english(plain(say_latex(text)))
     else:
-        text = say_in(say_addresses(text), language.split("-")[0])
+        text = say_in(say_addresses(plain(text)), language.split("-")[0])
     return _clean(text, language)
 
 
 def _english(text: str) -> str:
-    text = say_addresses(text)
-    text = say_abbreviations(text)
-    if any(c.isdigit() for c in text):
-        text = say_dates(say_phones(text))
-        text = say_quantities(text)
+    text = say_technical(say_addresses(text))
+    text = say_abbreviations(say_directions(text))
+    text = say_day_names(text)
+    if _DIGIT.search(text):
+        text = say_dates(say_phones(say_codes(text)))
+        text = say_lone_years(say_quantities(say_comparisons(text)))
         text = say_signs(text)
         text = say_numerals(text)
     else:
         text = say_signs(text)
-    return say_capitals(text)
+    return say_capitals(say_greek(text))
+
+
+def _power(match: re.Match[str]) -> str:
+    return "^" + unicodedata.normalize("NFKC", match[0]).replace("−", "-")
 
 
 def _clean(text: str, language: str) -> str:
@@ -109,7 +125,10 @@ def _clean(text: str, language: str) -> str:
     text = _LONG_DASH.sub(", ", text)
     text = text.replace("_", " ").replace("–", "-")
     digits_stay = language != "en" and not knows(language.split("-")[0])
-    text = "".join(c if _is_said(c, digits_stay) else " " for c in text)
+    if text.isascii() and not digits_stay:
+        text = _UNSAID_ASCII.sub(" ", text)
+    else:
+        text = "".join(c if _is_said(c, digits_stay) else " " for c in text)
     text = _LOOSE.sub(" ", text)
     text = _DOT_INSIDE.sub(_DOT.get(language, " "), text)
     text = " ".join(text.split())

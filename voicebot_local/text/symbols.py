@@ -1,13 +1,15 @@
-"""Signs, abbreviations, acronyms and Roman numerals in English words."""
+"""Signs and abbreviations in English words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from voicebot_local.text.abbreviations import AT_END, BEFORE_MORE, ends_with_abbreviation
-from voicebot_local.text.numbers import cardinal, ordinal
+from voicebot_local.text.clock import ZONE
 
-_FIXED = [
+_DIRECTIONS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+_FIXED: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\bC\+\+"), "C plus plus"),
     (re.compile(r"\b([CFGAD])#"), r"\1 sharp"),
     (re.compile(r"\bAT&T\b"), "A T and T"),
@@ -15,11 +17,21 @@ _FIXED = [
     (re.compile(r"\b[Mm][Pp]([34])\b"), r"M P \1"),
     (re.compile(r"\bIPv([46])\b"), r"I P version \1"),
     (re.compile(r"(?<![\w/])km/h\b"), "kilometers per hour"),
+    (re.compile(r"(?i)(?<!\w)c/o(?= [A-Z])"), "care of"),
+    (re.compile(r"(?i)(?<!\w)b/c\b"), "because"),
+    (re.compile(r"(?<!\w)([Ss])/he\b"), r"\1he or he"),
+    (re.compile(r"(?i)\b(he|she|they)/(him|her|them|hers|they|theirs)\b"), r"\1 \2"),
+    (re.compile(r"(?i)\beither/or\b"), "either or"),
+    (re.compile(r"(?:^|(?<=\n))\s*(?:[-=]+>|[→⇒⟶➔➜])"), ""),
     (re.compile(r"(?<=\w)\^(?=[a-z]\b)"), " to the power of "),
+    (re.compile(r"(?<=\w)\^[{(]?-(?=[a-z]\b)"), " to the power of minus "),
+    (re.compile(r"(?<=degrees )\s?[NSEW]\b(?! [A-Z]\b)"), lambda m: _DIRECTIONS[m[0].strip()]),
     (re.compile(r"(?i)\band/or\b"), "and or"),
     (re.compile(r"(?i)(?<!\w)w/o\b"), "without"),
     (re.compile(r"(?i)(?<!\w)w/(?=\s|\w)"), "with "),
     (re.compile(r"(?i)(?<!\w)n/a\b"), "not applicable"),
+    (re.compile(r"(?<=\b[A-Z])/(?=[A-Z]\b)"), " "),
+    (re.compile(r"\b([A-Z])–(?=[A-Z]\b)"), r"\1 to "),
     (re.compile(r"[<(-]-+>|[-=]+>|[→⇒⟶➔➜]"), " to "),
     (re.compile(r"<-+|[←⇐]"), " from "),
     (re.compile(r"!=|≠"), " is not equal to "),
@@ -28,8 +40,8 @@ _FIXED = [
     (re.compile(r"=+"), " equals "),
     (re.compile(r"≈|(?<![\w~])~(?=\s?[\d$€£.])"), " about "),
     (re.compile(r"±|\+/-"), " plus or minus "),
-    (re.compile(r"(?<=\S)\s+<\s+(?=\S)|(?<=\d)<(?=\d)|(?<!\S)<(?=\d)"), " is less than "),
-    (re.compile(r"(?<=\S)\s+>\s+(?=\S)|(?<=\d)>(?=\d)|(?<!\S)>(?=\d)"), " is more than "),
+    (re.compile(r"(?<=\S)\s+<\s+(?=\S)|(?<=\w)<(?=-?\d)|(?<!\S)<(?=\d)"), " is less than "),
+    (re.compile(r"(?<=\S)\s+>\s+(?=\S)|(?<=\w)>(?=-?\d)|(?<!\S)>(?=\d)"), " is more than "),
     (re.compile(r"[×✕]|(?<=[\d)])\s*\*\s*(?=[\d(])"), " times "),
     (re.compile(r"÷|(?<=[\d)])\s+/\s+(?=[\d(])"), " divided by "),
     (re.compile(r"(?<!\w)#(?=\d)"), " number "),
@@ -44,11 +56,31 @@ _FIXED = [
     (re.compile("∞"), " infinity "),
     (re.compile("√"), " the square root of "),
     (re.compile(r"(?<=[A-Z])/(?=[A-Z]{2})|(?<=[A-Z]{2})/(?=[A-Z])"), " "),
+    (re.compile(r"(?<=s)/(?=(?:second|minute|hour|day|week|month|year|person)\b)"), " per "),
     (re.compile(r"(?<=[^\W\d_])/(?=[^\W\d_])"), " or "),
-    (re.compile(r"(?<=\d)/(?=[^\W\d_])"), " per "),
+    (re.compile(r"(?<=\d)/(?=[a-z])"), " per "),
 ]
-_SIGN = re.compile(r"[#<>=≠≤≥≈~±×✕÷*@&+§%°∞√/→⇒⟶➔➜←⇐^]|->|CO2|[Pp][34v]")
+_SIGN = re.compile(r"degrees|[–#<>=≠≤≥≈~±×✕÷*@&+§%°∞√/→⇒⟶➔➜←⇐^]|->|CO2|[Pp][34v]")
 
+_VALUE = r"\s?(?=[$€£]?-?\.?\d)"
+_BEFORE_NUMBERS = re.compile("[~≈<>=≤≥±+x×]")
+_SIGNED = [
+    (re.compile(rf"(?:(?<![\w~)])~|≈){_VALUE}"), " about "),
+    *(
+        (
+            re.compile(rf"(?:^|(?<=[(\[,;:]))\s?(?:{s}){_VALUE}|(?<=\s)(?:{s})(?=[$€£]?\d)"),
+            f" {said} ",
+        )
+        for s, said in (
+            (">=|≥", "at least"), ("<=|≤", "at most"), (">", "more than"), ("<", "less than"),
+        )
+    ),
+    (re.compile(r"±\s?(?=\d)"), " plus or minus "),
+    (re.compile(r"(?<![\w)+.,;/|])\+(?=[$€£]?\d)"), " plus "),
+    (re.compile(r"(?<=\d)(\s?(?:cm|mm|in|ft|m|km|\"|')\.?) ?[x×] ?(?=\d)"), r"\1 by "),
+]  # fmt: skip
+
+_ZONE = re.compile(rf"(?:{ZONE})(?!\w)")
 _NAMES = sorted((BEFORE_MORE | AT_END).keys(), key=len, reverse=True)
 _ABBREVIATION = re.compile(
     rf"(?<![\w.'])(?P<name>{'|'.join(re.escape(name) for name in _NAMES)})\.(?!\w|\.)",
@@ -58,34 +90,31 @@ _STREET = re.compile(r"(?<=[a-z] )(St|Dr)\.(?=\s*(?:[,;.)]|$|[a-z]))")
 _STREETS = {"St": "Street", "Dr": "Drive"}
 _INITIALS = re.compile(r"(?<![\w.])((?:[^\W\d_]\.){2,})(?!\w)")
 
-_SPELLED = (
-    "AI|API|APIs|ASR|ATM|CEO|CIA|CPU|DIY|DNA|EU|FAQ|FBI|GPU|IBM|ID|IDE|IDs|IO|IP|IQ|IRS|IT|LED|LLM"
-    "|MIT|OK|OS|PIN|RNA|SQL|UFO|UI|UK|UN|URI|URL|US|USA|USB|UV|UX|VIP|VPN|YMCA|AC|DC|OCR|BBC|HIV"
-)
-_NOT_SPELLED = frozenset({"IT", "OK", "PIN", "US"})
-_KNOWN = frozenset(_SPELLED.split("|")) - _NOT_SPELLED
-_CAPITALS = re.compile(r"(?<![\w'])([A-Z]{2,6})(s?)(?![\w]|'[a-rt-z])")
 
-_RULERS = (
-    "Henry|Louis|Charles|George|Edward|William|Richard|James|Elizabeth|Mary|John Paul|Benedict|Pius"
-    "|Napoleon|Philip|Francis|Frederick|Alexander|Nicholas|Catherine|Peter|Leo|Gregory|Ramses"
-)
-_REGNAL = re.compile(rf"\b({_RULERS}) ([IVX]{{2,6}}|V|X)(?!\w|\.\w)")
-_COUNTED = re.compile(
-    r"\b(World War|Chapter|Part|Volume|Act|Book|Phase|Level|Type|Class|Star Wars|Rocky|Super Bowl"
-    r"|Final Fantasy|Section|Article|Grade|Stage) ([IVXL]{1,7})(?!\w|\.\w|\s+am\b)"
-)
-_ROMAN = re.compile(r"(?=[IVXL])(XL|L?X{0,3})(IX|IV|V?I{0,3})")
-_ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
+_WORDS = {
+    "vs": "versus", "etc": "et cetera", "aka": "also known as", "YoY": "year over year",
+    "MoM": "month over month", "QoQ": "quarter over quarter", "PhD": "P H D", "PhDs": "P H Ds",
+    "pH": "P H",
+}  # fmt: skip
+_WORD = re.compile(rf"(?<![\w.'])(?<!slash )({'|'.join(_WORDS)})(?![\w.'])")
 
 
 def say_abbreviations(text: str) -> str:
     """Abbreviations with a full stop in full; the stop stays where it also ends the sentence."""
+    text = _WORD.sub(lambda m: _WORDS[m[1]], text)
     if "." not in text:
         return text
     text = _STREET.sub(lambda m: _STREETS[m[1]], text)
     text = _ABBREVIATION.sub(_abbreviation, text)
     return _INITIALS.sub(_initials, text)
+
+
+def say_comparisons(text: str) -> str:
+    """`text` with the signs that stand right before a number in words: "about", "at least"."""
+    if _BEFORE_NUMBERS.search(text):
+        for pattern, words in _SIGNED:
+            text = pattern.sub(words, text)
+    return text
 
 
 def say_signs(text: str) -> str:
@@ -97,23 +126,14 @@ def say_signs(text: str) -> str:
     return text
 
 
-def say_capitals(text: str) -> str:
-    """Roman numerals as numbers, and acronyms that are said letter by letter as letters.
-
-    Those are the well-known ones and all without a vowel (GPU, HTTP); other words in capitals are
-    read as words (NASA, and "STOP" in a shout).
-    """
-    text = _REGNAL.sub(_regnal, text)
-    text = _COUNTED.sub(_counted, text)
-    return _CAPITALS.sub(_acronym, text)
-
-
 def _abbreviation(match: re.Match[str]) -> str:
     name = match["name"]
     after = match.string[match.end() :].lstrip()
     known = name.lower()
     if known in AT_END:
         said = AT_END[known]
+        if _ZONE.match(after):  # "10 a.m. EST"
+            return said
         ends = not after or (after[0].isupper() and known not in ("jan", "feb", "aug", "sept"))
         return said + ("." if ends else "")
     if not ends_with_abbreviation(f"{name}.", after[:1]):
@@ -124,27 +144,3 @@ def _abbreviation(match: re.Match[str]) -> str:
 def _initials(match: re.Match[str]) -> str:
     after = match.string[match.end() :].lstrip()
     return " ".join(match[1].replace(".", " ").split()) + ("" if after else ".")
-
-
-def _acronym(match: re.Match[str]) -> str:
-    word = match[1]
-    if word not in _KNOWN and any(c in "AEIOUY" for c in word):
-        return match[0]
-    return " ".join(word) + match[2]
-
-
-def _roman(numeral: str) -> int:
-    if not _ROMAN.fullmatch(numeral):
-        return 0
-    values = [_ROMAN_VALUES[c] for c in numeral]
-    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
-
-
-def _regnal(match: re.Match[str]) -> str:
-    number = _roman(match[2])
-    return f"{match[1]} the {ordinal(number).capitalize()}" if number else match[0]
-
-
-def _counted(match: re.Match[str]) -> str:
-    number = _roman(match[2])
-    return f"{match[1]} {cardinal(str(number)).capitalize()}" if number else match[0]
