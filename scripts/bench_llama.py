@@ -5,7 +5,10 @@
 A conversation in which the user says the same long things to both, told apart by a number so that
 nothing is reused that should not be. First token: from the end of the user's turn. Ours has read
 what the user said while it was said (`prefill`, whose time is told apart); the library reads it
-afterwards, and reuses the beginning that it has in memory, as ours does.
+afterwards, and reuses the beginning that it has in memory, as ours does. Processor time is that of
+the whole process: on a GPU the host waits for most of it.
+
+`--profile DIR` writes where a reply's time goes instead: in llama.cpp's own code or in Python.
 """
 
 from __future__ import annotations
@@ -63,6 +66,7 @@ class Stock:
             n_ctx=arguments.context,
             n_gpu_layers=arguments.gpu_layers,
             n_threads=arguments.threads or None,
+            n_threads_batch=arguments.threads or None,
             flash_attn=True,
             verbose=False,
         )
@@ -89,14 +93,18 @@ def once(arm: Ours | Stock, words: int, number: int) -> dict[str, float]:
     for _ in arm.reply(messages[:2]):
         pass
     arrived: list[float] = []
+    cpu = 0.0
     for _ in arm.reply([*messages, Message("user", said)]):
         arrived.append(time.perf_counter())
+        if len(arrived) == 2:  # The first piece is there: from here on a token a step.
+            cpu = time.process_time()
     over, *pieces = arrived
     if len(pieces) < 3:
         raise SystemExit("the model says next to nothing; measure one with random weights")
     return {
         "first_token_ms": (pieces[0] - over) * 1000,
         "tokens_per_s": (len(pieces) - 1) / (pieces[-1] - pieces[0]),
+        "cpu_ms_per_token": (time.process_time() - cpu) * 1000 / (len(pieces) - 1),
     }
 
 
@@ -111,7 +119,9 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
         "machine_load": os.getloadavg()[0],
     }
     number = 0
-    speeds: dict[str, list[float]] = {name: [] for name in arms}
+    each: dict[str, dict[str, list[float]]] = {
+        key: {name: [] for name in arms} for key in ("tokens_per_s", "cpu_ms_per_token")
+    }
     for words in arguments.words:
         firsts: dict[str, list[float]] = {name: [] for name in arms}
         for _ in range(arguments.times):
@@ -119,12 +129,14 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
                 number += 1
                 values = once(arm, words, number)
                 firsts[name].append(values["first_token_ms"])
-                speeds[name].append(values["tokens_per_s"])
+                for key, by_arm in each.items():
+                    by_arm[name].append(values[key])
         for name, values_ms in firsts.items():
             found[f"{name}_first_token_ms_{words}_words"] = statistics.median(values_ms)
         found[f"ours_read_ahead_ms_{words}_words"] = ours.ahead_ms
-    for name, values_s in speeds.items():
-        found[f"{name}_tokens_per_s"] = statistics.median(values_s)
+    for key, by_arm in each.items():
+        for name, measured in by_arm.items():
+            found[f"{name}_{key}"] = statistics.median(measured)
     return found
 
 
@@ -140,7 +152,13 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="of each reply, at most")
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--profile", type=Path, metavar="DIR", help="where the time goes")
     arguments = parser.parse_args()
+    if arguments.profile:
+        from scripts.profile_llama import profile
+
+        print(profile(Stock(arguments), Ours(arguments), arguments))
+        return
     found = compare(arguments)
     for key, value in found.items():
         print(f"{key:36} {value}")

@@ -177,7 +177,7 @@ class Stack:
                 due = monotonic()
                 for start in range(0, len(self._speech), block):
                     due += BLOCK_S
-                    await anyio.sleep(due - monotonic())
+                    await anyio.sleep(max(0.0, due - monotonic()))
                     yield self._speech[start : start + block]
                 ended = due
 

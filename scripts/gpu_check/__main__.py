@@ -56,11 +56,13 @@ def main() -> None:
         raise SystemExit(3)
     default = options.work if options.cpu else CHECKOUT / "docs" / "measurements"
     results = Results(options.out or default, name, tiny=options.cpu)
+    asked = set(options.parts or known) | {"environment"}
+    needed = frozenset[str]().union(*(setting.needed_by(part) for part in asked - {"models"}))
     wanted = [
         f"{part}.{item}"
         for part, items in known.items()
-        if part in (options.parts or known) or part == "environment"
         for item in items
+        if part in asked or (part == "models" and item in needed)
     ]
     todo = [item for item in wanted if options.again or not results.has(item)]
     raise SystemExit(_work_off(todo, setting, results, time.monotonic() + options.limit_s))

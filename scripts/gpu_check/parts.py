@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from scripts.gpu_check.machine import machine
@@ -25,20 +26,20 @@ WORDS_KEPT = 400
 
 
 def parts(setting: Setting) -> Mapping[str, Mapping[str, Item]]:
-    """Every item by part and name, in the order in which they are done."""
+    """Every item by part and name, in the order in which they are done: the bars first."""
     return {
         "environment": {"machine": machine},
         "models": {name: partial(_model, make) for name, make in setting.models().items()},
-        "tests": {"gpu-marked": partial(_tests, setting)},
-        "asr": {name: partial(_asr, setting, name) for name in setting.recognizer_runs},
-        "llm": {"our engine and llama-cpp-python's": partial(_llm, setting)},
         "tts": {name: partial(_tts, setting, name) for name in setting.precisions},
-        "memory": {name: partial(_memory, setting, name) for name in setting.precisions},
+        "llm": {"our engine and llama-cpp-python's": partial(_llm, setting)},
+        "asr": {name: partial(_asr, setting, name) for name in setting.recognizer_runs},
         "contention": {"alone, free for all, brokered": partial(_contention, setting)},
+        "tests": {"gpu-marked": partial(_tests, setting)},
         "conversation": {
             "resident": partial(_conversation, setting, "never"),
             "parked by turns": partial(_conversation, setting, "always"),
         },
+        "memory": {name: partial(_memory, setting, name) for name in setting.precisions},
     }
 
 
@@ -70,10 +71,6 @@ def _bench(setting: Setting, module: str, *words: object) -> Values:
     return dict(json.loads(file.read_text())) | {"said": said}
 
 
-def _fenced(text: str) -> str:
-    return f"```\n{text.strip()}\n```"
-
-
 def _model(make: Callable[[], Path]) -> Values:
     out = make()
     files = [out] if out.is_file() else list(out.iterdir())
@@ -81,9 +78,16 @@ def _model(make: Callable[[], Path]) -> Values:
 
 
 def _tests(setting: Setting) -> Values:
-    """The tests that need a GPU; without one they are only collected."""
+    """The tests that need a GPU; without one they are only collected.
+
+    Others are not even imported, since this machine may lack what they need. Warnings are no errors
+    here: the packages may be others than those that the project pins.
+    """
     dry = ["--collect-only"] if setting.tiny else []
-    said = _command("pytest", "-q", "--run-gpu", "-m", "gpu", *dry, codes=(0, 1))
+    every = (CHECKOUT / "tests").rglob("test_*.py")
+    files = sorted(file for file in every if "mark.gpu" in file.read_text("utf-8"))
+    words = ("-q", "--run-gpu", "-m", "gpu", "-W", "default", *dry, *files)
+    said = _command("pytest", *words, codes=(0, 1))
     last = said.strip().splitlines()[-1]
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
     return {"result": last, "failed": failed, "table": "\n".join(f"- {one}" for one in failed)}
@@ -100,12 +104,30 @@ def _asr(setting: Setting, name: str) -> Values:
         *(*words, "--device", setting.device, "--times", setting.rounds, *minutes),
     )
     own, stock = found["own"], found["stock"]
-    return found | {
-        "table": _fenced(found["said"]),
-        "stock, ms a chunk": stock["chunk_ms"],
-        "ours, ms a chunk": own["chunk_ms"],
+    rows = ["| | stock, ms | ours, ms | |", "|---|---|---|---|"]
+    rows += [
+        f"| {label} | {stock[key]:.2f} | {own[key]:.2f} | {stock[key] / own[key]:.2f}× |"
+        for key, label in (
+            ("chunk_ms", "a chunk, median"),
+            ("chunk_p95_ms", "a chunk, p95"),
+            ("chunk_cpu_ms", "a chunk, processor time"),
+            ("last_ms", "what is left after the end of speech, median"),
+        )
+    ]
+    shown: Values = {
+        "decoder": found["decoder"],
+        "a chunk is, ms of audio": found["chunk_s"] * 1000,
         "ours, real-time factor": own["chunk_ms"] / 1000 / found["chunk_s"],
+        "the same text": f"{found['same_text']} of {found['recordings']} recordings",
+        "loaded in, s": found["load_s"],
+        "load of the machine before": found["load"],
     }
+    by_minute = found["by_minute"]
+    if by_minute:
+        least, most = (choose(one["chunk_ms"] for one in by_minute) for choose in (min, max))
+        shown["a chunk's median, by the minute of one utterance, ms"] = f"{least:.2f} to {most:.2f}"
+        shown["minutes"] = len(by_minute)
+    return found | {"table": "\n".join(rows), "shown": shown}
 
 
 def _llm(setting: Setting) -> Values:
@@ -116,13 +138,29 @@ def _llm(setting: Setting) -> Values:
         model = setting.work / "random.gguf"
         write_tiny_gguf(model)
     layers, context = (0, 1024) if setting.tiny else (-1, 8192)
-    sizes = ["--gpu-layers", layers, "--context", context]
+    sizes = ["--gpu-layers", layers, "--context", context, *["--threads", 1] * setting.tiny]
     lengths = [20, 60] if setting.tiny else [20, 100, 400, 2000]
-    return _bench(
+    found = _bench(
         setting,
         "scripts.bench_llama",
         *("--model", model, *sizes, "--times", setting.rounds, "--words", *lengths),
     )
+    rows = [
+        "| words of the user | stock: first token, ms | ours | ours: reading ahead, ms |",
+        "|---|---|---|---|",
+    ]
+    for words in lengths:
+        first = (found[f"{arm}_first_token_ms_{words}_words"] for arm in ("stock", "ours"))
+        ahead = found[f"ours_read_ahead_ms_{words}_words"]
+        rows.append(f"| {words} | {' | '.join(f'{ms:.1f}' for ms in first)} | {ahead:.1f} |")
+    shown: Values = {"device": found["device"], "load of the machine before": found["machine_load"]}
+    for key, label in (
+        ("tokens_per_s", "tokens/s"),
+        ("cpu_ms_per_token", "processor time of a token, ms"),
+    ):
+        stock, ours = (found[f"{arm}_{key}"] for arm in ("stock", "ours"))
+        shown[f"{label}: stock, ours"] = f"{stock:.2f}, {ours:.2f}"
+    return found | {"table": "\n".join(rows), "shown": shown}
 
 
 def _tts(setting: Setting, precision: str) -> Values:
@@ -132,7 +170,9 @@ def _tts(setting: Setting, precision: str) -> Values:
     found = _bench(
         setting, "scripts.bench_xtts", *words, "--times", setting.rounds, "--tokens", *lengths
     )
-    return found | {"table": found["said"]}
+    shown = {"device": found["device"], "steps": found["steps"]}
+    shown["load of the machine before"] = found["load"]
+    return found | {"table": "Stock → ours.\n\n" + found["said"].strip(), "shown": shown}
 
 
 def _memory(setting: Setting, precision: str) -> Values:
@@ -178,7 +218,24 @@ def _contention(setting: Setting) -> Values:
         "scripts.contention",
         *("--config", setting.config(), "--rounds", rounds, "--replies", replies),
     )
-    return found | {"table": _fenced(found["said"])}
+    arms, rounds = ("alone", "free", "brokered"), found["rounds"]
+    table = ["| medians | alone | free for all | brokered |", "|---|---|---|---|"]
+    for key, label in (
+        ("first audio", "first audio, s"),
+        ("real-time factor", "time to speak, over the length"),
+        ("gap", "silence inside a reply, s"),
+        ("recognizer", "end of an utterance to its transcript, s"),
+        ("text", "pieces of text a second"),
+    ):
+        by_arm = ([one[arm][key] for one in rounds if key in one[arm]] for arm in arms)
+        cells = (f"{median(values):.3g}" if values else "" for values in by_arm)
+        table.append(f"| {label} | {' | '.join(cells)} |")
+    shown: Values = {"load of the machine before": found["load"], "rounds": len(rounds)}
+    for name, ratio in found["ratios"].items():
+        if " over " in name:
+            low, high = (f"{ratio[end]:.2f}" for end in ("low", "high"))
+            shown[f"{name} (95 % interval)"] = f"{ratio['ratio']:.2f} ({low} to {high})"
+    return found | {"table": "\n".join(table), "shown": shown}
 
 
 def _conversation(setting: Setting, parking: str) -> Values:

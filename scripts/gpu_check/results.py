@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scripts.gpu_check.bars import bars, page
+
 Values = dict[str, Any]
 
 PAGE = """\
@@ -31,7 +33,7 @@ class Results:
         self._tiny = tiny
         self.items: dict[str, Values] = {}
         if self._json.exists():
-            self.items = json.loads(self._json.read_text("utf-8"))
+            self.items = json.loads(self._json.read_text("utf-8"))["items"]
 
     def has(self, item: str) -> bool:
         """Whether it was found, and without an error."""
@@ -40,25 +42,37 @@ class Results:
     def put(self, item: str, values: Values) -> None:
         """Keep what was found, on the disk before this returns."""
         self.items[item] = values
-        _write(self._json, json.dumps(self.items, indent=1) + "\n")
+        told = {"bars": [bar.told() for bar in bars(self.items)], "items": self.items}
+        _write(self._json, json.dumps(told, indent=1) + "\n")
         _write(self._page, self._text())
 
     def _text(self) -> str:
         machine = self.items.get("environment.machine", {})
         name = str(machine.get("gpu") or machine.get("cpu") or "A machine")
         text = PAGE.format(name=name, file=self._json.name, kind=TINY if self._tiny else REAL)
-        part = ""
-        for item, values in self.items.items():
-            if item.partition(".")[0] != part:
-                part = item.partition(".")[0]
-                text += f"## {part}\n\n"
-            text += f"**{item.partition('.')[2]}**\n\n"
-            if table := values.get("table"):
-                text += f"{table}\n\n"
-            rows = [f"| {key} | {_cell(value)} |" for key, value in values.items() if _short(value)]
-            if rows:
-                text += "\n".join(["| | |", "|---|---|", *rows]) + "\n\n"
+        if table := page(self.items):
+            text += f"## What the engines are to reach\n\n{table}\n\n"
+        parts = dict.fromkeys(item.partition(".")[0] for item in self.items)
+        for part in parts:
+            text += f"## {part}\n\n"
+            for item, values in self.items.items():
+                if item.partition(".")[0] == part:
+                    text += _section(item.partition(".")[2], values)
         return text.rstrip() + "\n"
+
+
+def _section(name: str, values: Values) -> str:
+    """An item's table, and the few values it wants shown, or else all that fit a line."""
+    text = f"**{name}**, {values['took_s']:.0f} s\n\n"
+    if table := values.get("table"):
+        text += f"{table}\n\n"
+    shown = values if "error" in values else values.get("shown", values)
+    rows = [
+        f"| {key} | {_cell(value)} |"
+        for key, value in shown.items()
+        if key != "took_s" and _short(value)
+    ]
+    return text + ("\n".join(["| | |", "|---|---|", *rows]) + "\n\n" if rows else "")
 
 
 def _short(value: Any) -> bool:

@@ -106,6 +106,18 @@ class Setting:
 
         return {model: full(model) for model in NEEDED}
 
+    def needed_by(self, part: str) -> frozenset[str]:
+        """Names of the models that a part cannot do without."""
+        known = frozenset(self.models())
+        match part:
+            case "environment" | "tests":
+                return frozenset()
+            case "asr" | "llm" | "tts":
+                begins = {"asr": "fastconformer", "llm": "llama", "tts": "xtts"}[part]
+                return frozenset(name for name in known if name.startswith(begins))
+            case _:
+                return known
+
     def _tiny_xtts(self) -> Path:
         from scripts.make_fixtures.xtts_tiny import make_tiny_xtts
 

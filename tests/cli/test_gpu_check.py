@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from scripts.contention_broker import SWITCH, SwitchedArbiter
+from scripts.gpu_check.bars import bars, page
 from scripts.gpu_check.llama_build import flags
 from scripts.gpu_check.pack import fits, needed, portions, read_have
 from voicebot_local.gpu.arbiter import Grant
@@ -42,8 +43,8 @@ def test_without_a_gpu_it_says_so_in_one_sentence(tmp_path: Path) -> None:
 def test_parts_are_listed_and_unknown_ones_refused(tmp_path: Path) -> None:
     done = run("--list", "--work", tmp_path)
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    assert names[:3] == ["environment", "models", "tests"]
-    assert {"asr", "llm", "tts", "memory", "contention", "conversation"} < set(names)
+    assert names[:5] == ["environment", "models", "tts", "llm", "asr"]
+    assert {"tests", "memory", "contention", "conversation"} < set(names)
     done = run("nothing", "--cpu", "--work", tmp_path)
     assert done.returncode == 2
     assert "there is no part nothing" in done.stderr
@@ -57,7 +58,9 @@ def test_a_part_on_the_processor_survives_being_cut(tmp_path: Path) -> None:
     assert "start this again" in cut.stdout
     done = run(*words)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads((tmp_path / "cpu.json").read_text())
+    told = json.loads((tmp_path / "cpu.json").read_text())
+    found = told["items"]
+    assert [bar["what"] for bar in told["bars"]] == ["chat model: first token, prompt prefilled"]
     values = found["llm.our engine and llama-cpp-python's"]
     for arm in ("ours", "stock"):
         assert values[f"{arm}_first_token_ms_20_words"] > 0
@@ -125,3 +128,43 @@ def test_the_broker_of_the_contention_can_let_all_contend() -> None:
     arbiter.look_ahead(SWITCH, brokered, 0.0)
     assert arbiter.request(chat, 0.0) == [Grant(1)]
     assert Grant(2) not in arbiter.request(voice, 0.0)
+
+
+def test_bars_are_held_against_what_was_measured() -> None:
+    def speech(own: float) -> dict[str, object]:
+        return {"lengths": [{"own": {"first_audio_ms": own}, "stock": {"first_audio_ms": 200.0}}]}
+
+    items: dict[str, dict[str, object]] = {
+        "tts.float16": speech(50.0),
+        "tts.float32": speech(100.0),
+        "llm.both": {
+            "ours_first_token_ms_20_words": 10.0,
+            "ours_first_token_ms_400_words": 20.0,
+            "ours_tokens_per_s": 100.0,
+        },
+        "asr.115m": {"own": {"chunk_ms": 8.0, "last_ms": 6.0}},
+        "asr.0.6b": {"own": {"chunk_ms": 20.0, "last_ms": 20.0}},
+        "asr.broken": {"error": "it said nothing"},
+        "contention.all": {
+            "rounds": [
+                {"brokered": {"first audio": 1.2}, "alone": {"first audio": 1.0}},
+                {"brokered": {"first audio": 1.0}, "alone": {"first audio": 1.0}},
+                {"brokered": {"first audio": 2.0}, "alone": {"first audio": 1.0}},
+            ]
+        },
+    }
+    found = {bar.what: (bar.measured, bar.is_met) for bar in bars(items)}
+    assert found == {
+        "synthesizer: first audio, float16": (50.0, True),
+        "the same, over the library's, float16": (4.0, True),
+        "synthesizer: first audio, float32": (100.0, False),
+        "the same, over the library's, float32": (2.0, False),
+        "chat model: first token, prompt prefilled": (20.0, True),
+        "recognizer: a chunk, 115m": (8.0, True),
+        "recognizer: a chunk, 0.6b": (20.0, False),
+        "first audio, chat model flat out, over alone": (1.2, False),
+        # 10 + 200 + 20 (the slower recognizer's) + 20 + 9 tokens of 10 ms + 50 × 1.2 + 20
+        "voice to voice, predicted": (420.0, False),
+    }
+    assert "| voice to voice, predicted | 420 ms | ≤ 400 ms | **missed** |" in page(items)
+    assert page({}) == ""
