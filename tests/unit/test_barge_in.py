@@ -72,6 +72,32 @@ def test_words_that_the_recognizer_doubts_do_not_yield() -> None:
     assert starter.judge(stop) == "yield"
 
 
+@pytest.mark.parametrize(
+    ("text", "voiced_s", "confidence", "verdict"),
+    [
+        ("oak you", 0.5, 0.9, "go on"),
+        ("tell me more", 0.74, 0.9, "go on"),
+        ("tell me more", 0.76, 0.9, "yield"),
+        ("who are you", 0.5, 0.9, "yield"),
+        ("who are you", 0.5, None, "yield"),
+        ("who are you", 0.5, 0.3, "go on"),
+        ("what color is the", 0.5, 0.9, "go on"),
+        ("hold on", 0.3, 0.01, "yield"),
+    ],
+)
+def test_words_may_have_to_last_unless_they_are_a_whole_question(
+    text: str, voiced_s: float, confidence: float | None, verdict: str
+) -> None:
+    starter = BargeIn(TurnSettings(barge_in_words_s=0.75, barge_in_confidence=0.15))
+    over = Overlap(0.9, voiced_s, text, text, complete=True, confidence=confidence)
+    assert starter.judge(over) == verdict
+
+
+def test_a_question_that_may_go_on_is_not_whole_yet() -> None:
+    starter = BargeIn(TurnSettings(barge_in_words_s=0.75))
+    assert starter.judge(Overlap(0.6, 0.5, "who are you", "who are", complete=False)) is None
+
+
 def test_words_that_may_still_become_one_do_not_yield() -> None:
     assert judge("oak you", sure="oak") is None
     assert judge("okay", sure="", complete=True) == "go on"

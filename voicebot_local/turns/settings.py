@@ -216,6 +216,13 @@ class TurnSettings(BaseModel):
         description="Below this confidence of the recognizer such words do not stop it; higher "
         "takes more of them for noises. Recognizers differ.",
     )
+    barge_in_words_s: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        description="Speech that such words need at least (s), unless they are a whole question; "
+        "higher takes more short ones for misheard signs of listening. 0 believes them all.",
+    )
     barge_in_speech_s: float = Field(
         0.8,
         ge=0,
