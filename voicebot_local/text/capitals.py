@@ -50,6 +50,22 @@ _ROMAN = re.compile(r"(?=[IVXL])(XL|L?X{0,3})(IX|IV|V?I{0,3})")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
 
 
+_COUNT = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+teen|(?:twen|thir|for|fif|six"
+    "|seven|eigh|nine)ty|hundred"
+)
+_ANY_A = re.compile(r"\b[Aa] ")
+_LETTER_A = re.compile(
+    r"\bA (?=[A-Z]\b)"  # A P I
+    r"|(?<=\b[B-Z][ -])A (?=[a-z])"  # the C I A says
+    r"|\bA (?=(?:plus|minus|sharp|flat)\b)"
+    rf"|(?<=[a-z,] )A (?=(?:{_COUNT})\b)"  # the A three twenty
+    r"|(?<=(?:[Pp]lan|[Tt]ype|rade) )A (?=[a-z])|(?<=(?:ption|tamin|titis) )A (?=[a-z])"
+    r"|\b[Aa] (?=(?:squared|cubed|equals)\b)"
+    r"|\ba (?=(?:plus|minus|times|over) [b-z]\b(?!'))"
+)
+
+
 def say_capitals(text: str) -> str:
     """Roman numerals as numbers, and acronyms that are said letter by letter as letters.
 
@@ -64,13 +80,19 @@ def say_capitals(text: str) -> str:
     return _CAPITALS.sub(_acronym, text)
 
 
+def say_letter_names(text: str) -> str:
+    """`text` with the letter A tied to the word behind it ("A-P I"), where it is the name of the
+    letter: by itself, synthesizers read it as in "a cat"."""
+    return _LETTER_A.sub(lambda m: f"{m[0].strip()}-", text) if _ANY_A.search(text) else text
+
+
 def _acronym(match: re.Match[str]) -> str:
     word = match[1]
     if word in _WORDS_TOO and _is_shouted(match):
         return match[0]
     if word not in _SPELLED and any(c in "AEIOUY" for c in word):
         return match[0]
-    return " ".join(word) + match[2]
+    return " ".join(word) + ("'s" if match[2] else "")
 
 
 def _is_shouted(match: re.Match[str]) -> bool:

@@ -53,6 +53,8 @@ _LINES = re.compile(
     r"(?<![\w.,])(240|360|480|540|576|720|1080|1440|2160|4320)([pi])(?:(\d\d))?(?!\w)"
 )
 _SCREEN = re.compile(r"(?<![\w.,])([1-9]\d{2,3}) ?[x×] ?([1-9]\d{2,3})(?![\w]|[.,]\d| ?=)")
+_LETTER_A = re.compile(r"(?<![\w.,-])A(\d{1,2})(?![\w.,]\d|\w)")
+_PLURAL = re.compile(r"(?<![\w.,])(MP|[A-Z]-?|)(?:(\d{1,2})|(7[0-8]7))s\b(?<!\d0s)")
 _STATUS = re.compile(
     r"(?<![\w.,])([1-5]0\d)(?=(?:s|\b) (?:error|page|status|response|code|Not Found)\b)"
 )
@@ -103,6 +105,8 @@ def say_codes(text: str) -> str:
     text = _JET.sub(lambda m: in_pairs(m[1]), text)
     text = _PRERELEASE.sub(_prerelease, text)
     text = _RELEASE.sub(lambda m: _release(m), text)
+    text = _LETTER_A.sub(lambda m: f"A-{cardinal(m[1])}", text)
+    text = _PLURAL.sub(_several, text)
     return _MODEL.sub(_model, text)
 
 
@@ -135,9 +139,24 @@ def _lines(match: re.Match[str]) -> str:
     return f"{in_pairs(match[1])} {match[2].upper()} {cardinal(match[3]) if match[3] else ''}"
 
 
+def _plural(said: str) -> str:
+    if said.endswith("y"):
+        return f"{said[:-1]}ies"
+    return f"{said}es" if said.endswith("x") else f"{said}s"
+
+
+def _several(match: re.Match[str]) -> str:
+    letters, number, jet = match.groups()
+    if not letters and not jet:
+        return match[0]
+    said = _plural(in_pairs(number or jet))
+    return f"{' '.join(letters.rstrip('-'))} {said}"
+
+
 def _model(match: re.Match[str]) -> str:
     name, number, letters = match.groups()
-    counted = letters and letters[0] in "kKMBmbst" and name[-1] in " -"
+    plural = letters == "s" and (len(number) > 3 or not name.endswith(" "))
+    counted = not plural and letters and letters[0] in "kKMBmbst" and name[-1] in " -"
     if (counted or _NO_MODEL.fullmatch(name)) and not name.startswith("i"):
         return match[0]
     spaced = name.endswith(" ")
@@ -146,7 +165,10 @@ def _model(match: re.Match[str]) -> str:
     said = year(number) if len(number) == 4 and number[:2] in ("19", "20") else in_pairs(number)
     if len(name) == 3 and spaced:  # a flight
         name = " ".join(name)
-    return f"{name.rstrip(' -')} {said} {letters.upper()}".rstrip() + " "
+    if plural:
+        said, letters = _plural(said), ""
+    tie = "-" if name == "A" else " "
+    return f"{name.rstrip(' -')}{tie}{said} {letters.upper()}".rstrip() + " "
 
 
 def _release(match: re.Match[str]) -> str:

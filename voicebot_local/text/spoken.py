@@ -7,7 +7,7 @@ import unicodedata
 
 from voicebot_local.text.abbreviations import is_abbreviation
 from voicebot_local.text.addresses import say_addresses
-from voicebot_local.text.capitals import say_capitals
+from voicebot_local.text.capitals import say_capitals, say_letter_names
 from voicebot_local.text.codes import say_codes, say_directions
 from voicebot_local.text.dates import say_dates, say_day_names, say_lone_years
 from voicebot_local.text.languages import knows, say_in
@@ -22,7 +22,8 @@ from voicebot_local.text.technical import say_greek, say_technical
 _MOST_PASSES = 6
 _SIMPLE = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*(?:[,;:]? [A-Za-z]+(?:['-][A-Za-z]+)*)*[.!?,;:]?")
 _SPELLED = re.compile(
-    r"[A-Z]{2}|[a-z][A-Z]|[a-z] [VXIL]+\b|\b(?:vs|etc|aka|Mon|Tues?|Thu(?:rs?)?|Fri)\b"
+    r"[A-Z]{2}|[a-z][A-Z]|[a-z] (?:A |[VXL]|I[VXI])|[A-Z][a-z]+ I\b"
+    r"|\b(?:vs|etc|aka|nth|Mon|T(?:ues?|hu(?:rs?)?)|Fri|[Aa] (?:plus|minus|squared|equals))\b"
 )
 _BEFORE_NFKC = str.maketrans(
     {
@@ -98,7 +99,8 @@ def _pass(text: str, language: str) -> str:
         text = _english(plain(say_latex(text)))
     else:
         text = say_in(say_addresses(plain(text)), language.split("-")[0])
-    return _clean(text, language)
+    text = _clean(text, language)
+    return say_letter_names(text) if language == "en" else text
 
 
 def _english(text: str) -> str:

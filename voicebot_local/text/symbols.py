@@ -49,7 +49,7 @@ _FIXED: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"@(?=\w)|(?<=\w)\s+@\s+(?=\w)"), " at "),
     (re.compile(r"&+"), " and "),
     (re.compile(r"(?<=[\w)])\s*\+\s*(?=[\w(])|(?<!\S)\+(?=\d)"), " plus "),
-    (re.compile(r"(?<=\d)\+"), " plus "),
+    (re.compile(r"(?<=\d)\+|(?<=\w)\+(?=[\s.,;:!?)]|$)"), " plus "),
     (re.compile("§+"), " section "),
     (re.compile("%"), " percent "),
     (re.compile("°"), " degrees "),
@@ -92,16 +92,20 @@ _INITIALS = re.compile(r"(?<![\w.])((?:[^\W\d_]\.){2,})(?!\w)")
 
 
 _WORDS = {
-    "vs": "versus", "etc": "et cetera", "aka": "also known as", "YoY": "year over year",
-    "MoM": "month over month", "QoQ": "quarter over quarter", "PhD": "P H D", "PhDs": "P H Ds",
-    "pH": "P H",
+    "YoY": "year over year",
+    "MoM": "month over month", "QoQ": "quarter over quarter", "PhD": "P H D", "PhDs": "P H D's",
+    "pH": "P H", "nth": "enth",
 }  # fmt: skip
-_WORD = re.compile(rf"(?<![\w.'])(?<!slash )({'|'.join(_WORDS)})(?![\w.'])")
+_SHORT = {"vs": "versus", "etc": "et cetera", "aka": "also known as"}
+_WORD = re.compile(
+    rf"(?<![\w.'])(?<!slash )(?:vs|etc|aka)(?![\w.'])"
+    rf"|(?<![\w.'])(?:{'|'.join(_WORDS)})(?![\w']|\.\w)"
+)
 
 
 def say_abbreviations(text: str) -> str:
     """Abbreviations with a full stop in full; the stop stays where it also ends the sentence."""
-    text = _WORD.sub(lambda m: _WORDS[m[1]], text)
+    text = _WORD.sub(lambda m: (_WORDS | _SHORT)[m[0]], text)
     if "." not in text:
         return text
     text = _STREET.sub(lambda m: _STREETS[m[1]], text)

@@ -39,6 +39,7 @@ _LETTER_MINUS = re.compile(r"(?<![\w.'-])([a-z])-(?=\d{1,3}\b(?!-|\.\d))")
 _PRODUCT = re.compile(
     r"(?<![\w'-])(?<!\d )(?![ckmnd]m)([a-z])([a-df-hj-np-tvx-z])(?=\^|²)|(?<== )m([acgvx])(?![\w'])"
 )
+_FACTOR = re.compile(r"(?<![\w'.-])([abckm])([xyt])(?=\s?[+=^]\s?[\w(])")
 _AFTER_FACTOR = re.compile(r"(?<=\d)(ac|ab|bc|xy|xz|yz)\b")
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "epsilon",
@@ -75,7 +76,8 @@ def say_technical(text: str) -> str:
         text = _FACTORIAL.sub(r"\1 factorial", text)
     if ":\\" in text:
         text = _DRIVE.sub(_drive, text)
-    if "^" in text or "=" in text:
+    if "^" in text or "=" in text or "+" in text:
+        text = _FACTOR.sub(r"\1 \2", text)
         text = _AFTER_FACTOR.sub(lambda m: " " + " ".join(m[1]), text)
         text = _PRODUCT.sub(lambda m: f"m {m[3]}" if m[3] else f"{m[1]} {m[2]}", text)
     return text
