@@ -1,8 +1,10 @@
 """Where a reply's time goes, in llama.cpp's own code or in Python: `bench_llama --profile DIR`.
 
 Every function of the library that Python calls is timed by a wrapper around it; what is left of a
-reply is Python (the wrappers, a few tenths of a microsecond a call, with it). Functions by their
-own time come from another reply under cProfile, which slows Python down, but not the library.
+reply is Python (the wrappers, about a microsecond a call, with it). Times are the processor's, of
+the thread that replies, so that another program's work is not among them: with one thread that is
+all of it. Functions by their own time come from another reply under cProfile, which slows Python
+down, but not the library, whose time counts as that of the function that calls it.
 """
 
 from __future__ import annotations
@@ -60,11 +62,11 @@ def timed_library(spent: Spent) -> Iterator[None]:
 
     def wrap(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
-            began = time.perf_counter()
+            began = time.thread_time()
             try:
                 return function(*arguments)
             finally:
-                spent.seconds[name] += time.perf_counter() - began
+                spent.seconds[name] += time.thread_time() - began
                 spent.calls[name] += 1
 
         return call
@@ -89,15 +91,15 @@ def talk(arm: Ours | Stock, spent: Spent, around: Callable[[], Any]) -> None:
         pieces = arm.reply(messages)
         next(pieces)  # The user's turn is over.
         with around():
-            began = time.perf_counter()
+            began = time.thread_time()
             said = "".join(pieces)
-            spent.total_s += time.perf_counter() - began
+            spent.total_s += time.thread_time() - began
         messages.append(Message("assistant", said))
 
 
 def functions(arm: Ours | Stock) -> str:
     """Python's functions by their own time, as a table in Markdown."""
-    profiler, spent = cProfile.Profile(), Spent()
+    profiler, spent = cProfile.Profile(time.thread_time), Spent()
 
     @contextmanager
     def watched() -> Iterator[None]:
@@ -133,7 +135,7 @@ def compared(spent: dict[str, list[Spent]]) -> str:
 
     return "\n".join(
         [
-            "| a token, µs | stock | ours |",
+            "| a token, µs of processor | stock | ours |",
             "|---|---|---|",
             f"| all | {cells(lambda it: it.total_s / it.tokens * 1e6, '.0f')} |",
             f"| in `{DECODE}` | {cells(lambda it: it.per_token_us(DECODE), '.0f')} |",
@@ -164,9 +166,10 @@ def profile(stock: Stock, ours: Ours, arguments: argparse.Namespace) -> str:
         [
             f"# llama.cpp, {arguments.model.stem}: {size:.0f} MB",
             f"Three short replies of at most {arguments.tokens} tokens each, from the end of the "
-            "user's turn, by llama-cpp-python's chat (stock) and by our engine; medians of "
-            f"{arguments.times} conversations in alternation, on {ours.engine.info.device}, "
-            f"{arguments.threads or 'as many as each takes'} thread(s), load {load:.1f} before.",
+            "user's turn, by llama-cpp-python's chat (stock) and by our engine: processor time of "
+            f"the thread that replies, medians of {arguments.times} conversations in alternation, "
+            f"on {ours.engine.info.device}, {arguments.threads or 'as many as each takes'} thread(s), "
+            f"load {load:.1f} before. A function's own time includes what it calls in llama.cpp.",
             compared(spent),
             "## Python's functions, stock",
             functions(stock),
