@@ -5,6 +5,7 @@
 #   scripts/gpu_check.sh --pack DIR [--python 3.12] [--have FILE] [--most-mb 45]
 #                                        put into DIR/1, DIR/2 ... what a machine without a network
 #                                        lacks: packages, and llama.cpp's source; FILE is what it has
+#   scripts/gpu_check.sh --take          only install the wheels, such as a portion of them
 #
 # A run stops by itself before ten minutes are over, and writes each result as soon as it is known:
 # start it again until it says that nothing is left. --cpu tries the script itself, on the processor
@@ -58,6 +59,7 @@ print(*(f"import site; site.addsitedir({one!r})" for one in sys.path if one.ends
     printf '%s\n' "${new[@]##*/}" >>"$CACHE/venv/taken"
   fi
 fi
+if [ "${1:-}" = --take ]; then exit 0; fi
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 
 # --- llama.cpp for this device --------------------------------------------------------------------

@@ -168,7 +168,7 @@ def profile(stock: Stock, ours: Ours, arguments: argparse.Namespace) -> str:
             f"Three short replies of at most {arguments.tokens} tokens each, from the end of the "
             "user's turn, by llama-cpp-python's chat (stock) and by our engine: processor time of "
             f"the thread that replies, medians of {arguments.times} conversations in alternation, "
-            f"on {ours.engine.info.device}, {arguments.threads or 'as many as each takes'} thread(s), "
+            f"on {ours.engine.info.device}, threads: {arguments.threads or 'as each takes'}, "
             f"load {load:.1f} before. A function's own time includes what it calls in llama.cpp.",
             compared(spent),
             "## Python's functions, stock",

@@ -184,7 +184,7 @@ def main() -> None:
     options = parser.parse_args()
     have = read_have(options.have.read_text("utf-8")) if options.have else {}
     packages = needed(options.python, have)
-    with tempfile.TemporaryDirectory(dir=options.folder.parent) as directory:
+    with tempfile.TemporaryDirectory() as directory:
         made = Path(directory)
         pure = [one for one in packages if is_pure(one) or canonicalize_name(one.name) in NATIVE]
         compiled = [one for one in packages if one not in pure]
@@ -193,9 +193,10 @@ def main() -> None:
         if compiled:
             fetch(compiled, options.python, made)
         llama_source(distribution(NATIVE[0]).version, made / ARCHIVE)
-        shutil.rmtree(options.folder, ignore_errors=True)
+        for old in (*options.folder.glob("*/*.whl"), *options.folder.glob(f"*/{ARCHIVE}")):
+            old.unlink()
         for number, files in enumerate(portions(list(made.iterdir()), options.most_mb * 1e6), 1):
-            (options.folder / str(number)).mkdir(parents=True)
+            (options.folder / str(number)).mkdir(parents=True, exist_ok=True)
             for file in files:
                 shutil.copy(file, options.folder / str(number))
             size = sum(file.stat().st_size for file in files) / 2**20
