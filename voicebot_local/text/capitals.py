@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 
-from voicebot_local.text.numbers import cardinal, ordinal
+from voicebot_local.text.numbers import cardinal, ordinal, spelled
 
 _SPELLED_WORDS = (
-    "AAA ABV AC ACL AD ADHD AES AFK AGI AI AKA AM AMD AP API AR ASAP ASR ATM ATV AUD AWS BBC "
-    "BCE BRB BYOB CBD CE CEO CEST CET CFO CI CIA CIO CLI CMO COO CPU CTO DC DIY DM DNA DOE "
-    "DOJ ECG EDT EKG EM EOD EOF EP EPA EQ ER ESPN EST ETA ETF EU EUR EV FAQ FBI FDA FM FY FYI "
-    "GNU GPU HDMI HIV HR IBM IBS ICU ID IDE IDK IEEE IMF IMHO IMO IO IOU IP IPA IPO IQ IRS "
-    "ISBN ISO ISP IT IUD IV IVF LA LED LLM LOL MBA MFA MIA MIT MLB MRI NBA NGO NHL NLP NSA NY "
-    "NYC NYPD OCD OCR OEM OMG OOP OS OTC OTP PR QA RIP RNA SQL SUV TBA TTYL UAE UAV UCLA UDP "
-    "UFC UFO UHD UI UK UN UPS URI URL US USA USAF USB USC USDA USMC USPS USSR UTC UTF UTI UV "
-    "UX VIP VPN WWE YMCA YTD"
+    "AAA ABC ABV AC ACL AD ADHD AED AES AFK AGI AI AKA AM AMC AMD AOL AP APA API APK APR APY "
+    "AR ASAP ASL ASR ATM ATV AUD AWS BBC BCE BMI BRB BYOB CBD CE CEO CEST CET CFO CI CIA CIO "
+    "CLI CMO COO CPU CTO DC DIY DM DNA DOE DOJ ECB ECG EDM EDT EHR EKG EM EMS EOD EOF EP EPA "
+    "EPS EQ ER ESA ESPN EST ETA ETF ETL EU EUR EV FAQ FBI FDA FM FY FYI GMO GNU GPA GPU HBO "
+    "HDMI HIV HR IBM IBS ICBM ICU ID IDE IDK IEEE IMF IMHO IMO IO IOU IP IPA IPO IQ IRL IRS "
+    "ISBN ISO ISP ISS IT IUD IV IVF KPI LA LED LLM LOL MBA MFA MIA MIT MLA MLB MRI NBA NGO "
+    "NHL NLP NSA NY NYC NYPD OCD OCR OEM OMG OOP OS OT OTC OTP PR QA RIP RNA ROI SEO SQL SUV "
+    "TBA TTYL UAE UAV UCLA UDP UFC UFO UHD UI UK UN UPS URI URL US USA USAF USB USC USDA USMC "
+    "USPS USSR UTC UTF UTI UV UX VIP VPN WWE YMCA YTD"
 )
 _SPELLED = frozenset(_SPELLED_WORDS.split())
 # In a shout these are the words; between small letters they are said letter by letter.
@@ -56,8 +57,7 @@ _COUNT = (
 )
 _ANY_A = re.compile(r"\b[Aa] ")
 _LETTER_A = re.compile(
-    r"\bA (?=[A-Z]\b)"  # A P I
-    r"|(?<=\b[B-Z][ -])A (?=[a-z])"  # the C I A says
+    r"(?<=\b[B-Z][ -])A (?=[a-z])"  # the C I A says
     r"|\bA (?=(?:plus|minus|sharp|flat)\b)"
     rf"|(?<=[a-z,] )A (?=(?:{_COUNT})\b)"  # the A three twenty
     r"|(?<=(?:[Pp]lan|[Tt]ype|rade) )A (?=[a-z])|(?<=(?:ption|tamin|titis) )A (?=[a-z])"
@@ -81,7 +81,7 @@ def say_capitals(text: str) -> str:
 
 
 def say_letter_names(text: str) -> str:
-    """`text` with the letter A tied to the word behind it ("A-P I"), where it is the name of the
+    """`text` with the letter A tied to the word behind it ("D N A-is"), where it is the name of the
     letter: by itself, synthesizers read it as in "a cat"."""
     return _LETTER_A.sub(lambda m: f"{m[0].strip()}-", text) if _ANY_A.search(text) else text
 
@@ -92,7 +92,7 @@ def _acronym(match: re.Match[str]) -> str:
         return match[0]
     if word not in _SPELLED and any(c in "AEIOUY" for c in word):
         return match[0]
-    return " ".join(word) + ("'s" if match[2] else "")
+    return spelled(word) + ("'s" if match[2] else "")
 
 
 def _is_shouted(match: re.Match[str]) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from voicebot_local.text.numbers import cardinal
+from voicebot_local.text.numbers import cardinal, spelled
 
-_HALF = r"(?P<half>[apAP])(?P<dot>\.?)\s?[mM]\b(?P<stop>\.?)"
+_HALF = r"(?P<half>[apAP])(?P<dot>\.?)[\s-]?[mM]\b(?P<stop>\.?)"
 _TIME_RANGE = re.compile(
-    r"(\d:\d\d|\b\d{1,2})(\s?[apAP](?:\.\s?| )?[mM]\b\.?)?\s?[-–—]\s?"
-    r"(?=\d{1,2}(?::\d\d|\s?[apAP](?:\.\s?| )?[mM]\b))"
+    r"(\d:\d\d|\b\d{1,2})(\s?[apAP](?:\.\s?|[ -])?[mM]\b\.?)?\s?[-–—]\s?"
+    r"(?=\d{1,2}(?::\d\d|\s?[apAP](?:\.\s?|[ -])?[mM]\b))"
 )
 _TIME = re.compile(
     rf"(?<![\w:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
@@ -22,7 +22,7 @@ ZONE = (
     "|MT|PT"
 )
 _ZONE_AFTER = re.compile(
-    rf"(?P<before>\d\s?|[apAP]\.?\s?[mM]\.?\s?|\d \()(?P<zone>{ZONE})(?![\w-])"
+    rf"(?P<before>\d\s?|[apAP]\.?[\s-]?[mM]\.?\s?|\d \()(?P<zone>{ZONE})(?![\w-])"
 )
 _MILITARY = re.compile(r"(?<![\w.,:])([01]\d|2[0-3])(00|[0-5]\d)(?= (?:hours|hrs|h)\b)")
 
@@ -37,7 +37,7 @@ def say_times(text: str) -> str:
     text = _DURATION.sub(_duration, text)
     text = _MILITARY.sub(_military, text)
     text = _TIME_RANGE.sub(r"\1\2 to ", text)
-    text = _ZONE_AFTER.sub(lambda m: f"{m['before']} {' '.join(m['zone'])}", text)
+    text = _ZONE_AFTER.sub(lambda m: f"{m['before']} {spelled(m['zone'])}", text)
     text = _TIME.sub(_time, text)
     return _HOUR.sub(_time, text)
 
@@ -63,7 +63,7 @@ def _military(match: re.Match[str]) -> str:
 def _time(match: re.Match[str]) -> str:
     found = match.groupdict()
     hour, minute, second = int(match["hour"]), found.get("minute"), found.get("second")
-    half = f" {match['half'].upper()} M" if match["half"] else ""
+    half = f" {spelled(match['half'].upper() + 'M')}" if match["half"] else ""
     zone = " U T C" if found.get("utc") else ""
     if second and not int(second):
         second = None
@@ -92,5 +92,5 @@ def _stop(match: re.Match[str]) -> str:
     after = match.string[match.end() :].lstrip()
     if not match["dot"] or not after:
         return "."
-    zone = re.match(r"(?:[A-Z] ){1,3}[A-Z]\b", after)  # "10 a.m. EST"
+    zone = re.match(r"(?:[A-Z][ -]){1,3}[A-Z]\b", after)  # "10 a.m. EST"
     return "." if after[0].isupper() and not zone else ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from voicebot_local.text.numbers import cardinal, digits, in_pairs, year
+from voicebot_local.text.numbers import cardinal, digits, in_pairs, spelled, year
 
 _PLACES = (
-    "Room|Rm|Suite|Apartment|Unit|Highway|Hwy|Route|Interstate|Flight|flight|Boeing|Airbus|Form|form"
-    "|Port|port|HTTP|HTTPS|[Ee]rror|[Ss]tatus|[Ss]tatus code|colon|Box|Xbox|Peugeot|Porsche"
+    "Room|Rm|Suite|Apartment|Unit|Highway|Hwy|Route|Interstate|Flight|flight|Boeing|Airbus"
+    "|Form|form"
+    "|Ports?|ports?(?: is| are| number)?"
+    "|HTTP|HTTPS|[Ee]rror|[Ss]tatus|[Ss]tatus code|colon|Box|Xbox|Peugeot|Porsche"
     "|Studio|Gate|Bus|Ryzen|Radeon|GeForce|Snapdragon|Area|Pier|Channel"
 )
 _AFTER_NAME = re.compile(rf"\b({_PLACES}) #?(\d{{3,5}})([A-Z]?)(?![\w%]|[.,]\d)")
@@ -53,6 +55,10 @@ _LINES = re.compile(
     r"(?<![\w.,])(240|360|480|540|576|720|1080|1440|2160|4320)([pi])(?:(\d\d))?(?!\w)"
 )
 _SCREEN = re.compile(r"(?<![\w.,])([1-9]\d{2,3}) ?[x×] ?([1-9]\d{2,3})(?![\w]|[.,]\d| ?=)")
+_PORTS = re.compile(r"(?<![\w.,:])(\d{4,5}):(\d{2,5})(?![\w:.])")
+_ELEMENTS = r"(?:[HCONSPKFI]|Na|Cl|Ca|Mg|Fe|Cu|Zn|Al|Si|Mn|Ag|Li)"
+_COMPOUND = re.compile(rf"\b(?=[A-Za-z]+\d)(?:{_ELEMENTS}\d{{0,2}}){{2,}}\b")
+_ELEMENT = re.compile(rf"({_ELEMENTS})(\d*)")
 _LETTER_A = re.compile(r"(?<![\w.,-])A(\d{1,2})(?![\w.,]\d|\w)")
 _PLURAL = re.compile(r"(?<![\w.,])(MP|[A-Z]-?|)(?:(\d{1,2})|(7[0-8]7))s\b(?<!\d0s)")
 _STATUS = re.compile(
@@ -89,7 +95,7 @@ def say_codes(text: str) -> str:
     """`text` with such numbers in words, as people read them out; no other number is touched."""
     text = _NINE_ELEVEN.sub("nine eleven", text)
     text = _PENSION.sub("four oh one K", text)
-    text = _WIRELESS.sub(lambda m: f"eight oh two dot eleven {' '.join(m[1].upper())}", text)
+    text = _WIRELESS.sub(lambda m: f"eight oh two dot eleven {spelled(m[1].upper())}", text)
     text = _GPT.sub(r"G P T-\1 O", text)
     text = _ISBN.sub(_isbn, text)
     text = _STATE.sub(_state, text)
@@ -105,6 +111,8 @@ def say_codes(text: str) -> str:
     text = _JET.sub(lambda m: in_pairs(m[1]), text)
     text = _PRERELEASE.sub(_prerelease, text)
     text = _RELEASE.sub(lambda m: _release(m), text)
+    text = _PORTS.sub(lambda m: f"{in_pairs(m[1])} to {in_pairs(m[2])}", text)
+    text = _COMPOUND.sub(lambda m: _ELEMENT.sub(_element, m[0]), text)
     text = _LETTER_A.sub(lambda m: f"A-{cardinal(m[1])}", text)
     text = _PLURAL.sub(_several, text)
     return _MODEL.sub(_model, text)
@@ -139,6 +147,10 @@ def _lines(match: re.Match[str]) -> str:
     return f"{in_pairs(match[1])} {match[2].upper()} {cardinal(match[3]) if match[3] else ''}"
 
 
+def _element(match: re.Match[str]) -> str:
+    return f" {' '.join(match[1].upper())} {match[2]}"
+
+
 def _plural(said: str) -> str:
     if said.endswith("y"):
         return f"{said[:-1]}ies"
@@ -164,7 +176,7 @@ def _model(match: re.Match[str]) -> str:
         return match[0]
     said = year(number) if len(number) == 4 and number[:2] in ("19", "20") else in_pairs(number)
     if len(name) == 3 and spaced:  # a flight
-        name = " ".join(name)
+        name = spelled(name.strip())
     if plural:
         said, letters = _plural(said), ""
     tie = "-" if name == "A" else " "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from voicebot_local.text.clock import say_times
-from voicebot_local.text.numbers import cardinal, ordinal, year
+from voicebot_local.text.numbers import cardinal, ordinal, spelled, year
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -16,6 +16,9 @@ _MONTH = f"(?P<month>{'|'.join(_MONTHS)}|(?:{'|'.join(sorted(_SHORT, reverse=Tru
 _YEAR = r"(?:1[0-9]|20)\d\d"
 _ISO = re.compile(r"(?<![\w-])(\d{4})-(\d{2})-(\d{2})(?:T(?=\d\d:)|(?![\w-]))")
 _SLASHED = re.compile(r"(?<![\w/.])(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?![\w/])")
+_DAY_ONLY = re.compile(
+    r"(?<=day)(,? )(\d{1,2})/(\d{1,2})(?![\d/])|\b([Oo]n )(\d{1,2})/(\d{1,2})(?![\d/]| of\b)"
+)
 _DOTTED = re.compile(r"(?<![\w.])(\d{1,2})\.(\d{1,2})\.(\d{4})(?![\w]|\.\d)")
 _MONTH_DAY = re.compile(
     rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|:|[.,]\d|%)"
@@ -68,6 +71,7 @@ def say_dates(text: str) -> str:
     """`text` with its dates, times, years and decades in words; `3/4/2026` is March fourth."""
     text = _ISO.sub(lambda m: _date(m, m[1], m[2], m[3]), text)
     text = _SLASHED.sub(_slashed, text)
+    text = _DAY_ONLY.sub(_day_only, text)
     text = _DOTTED.sub(lambda m: _date(m, m[3], m[2], m[1]), text)
     text = _DAY_MONTH.sub(_day_month, text)
     text = _MONTH_DAY.sub(_month_day, text)
@@ -117,6 +121,13 @@ def _slashed(match: re.Match[str]) -> str:
     return _date(match, match[3], *((day, month) if int(month) > 12 else (month, day)))
 
 
+def _day_only(match: re.Match[str]) -> str:
+    before, month, day = (part for part in match.groups() if part)
+    if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31):
+        return match[0]
+    return f"{before}{_MONTHS[int(month) - 1]} {ordinal(int(day))}"
+
+
 def _month(match: re.Match[str]) -> str:
     name = match["month"].removesuffix(".")
     return _SHORT.get(name, name)
@@ -151,7 +162,7 @@ def _decade(match: re.Match[str]) -> str:
 
 
 def _era(match: re.Match[str]) -> str:
-    return f"{year(match[1])} {' '.join(match[2])}" if match[1] else "A D"
+    return f"{year(match[1])} {spelled(match[2])}" if match[1] else "A-D"
 
 
 def _years(match: re.Match[str]) -> str:

@@ -46,6 +46,7 @@ _SUPERSCRIPT = re.compile(rf"\^{_ARGUMENT}")
 _DEGREES = re.compile(r"\^\s?\{?\\circ\}?|\^°")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s?")
 _SPACE = re.compile(r"\\[,;:! ]|~|\\\\|(?<!\\)&")
+_SPACES = re.compile(" {2,}")
 _ESCAPED = re.compile(r"\\([%$#&_{}])")
 _LETTERS = re.compile(
     rf"\\(?:{_WRAPPERS}|begin|end)\s?\{{[^{{}}]*\}}|\\[A-Za-z]+|(?<![A-Za-z])([a-zA-Z]{{2,3}})(?![A-Za-z(])"
@@ -98,7 +99,7 @@ def _formula(text: str, *, letters: bool = True) -> str:
         text = _SPACE.sub(" ", text)
     text = _COMMAND.sub(lambda m: f" {_SYMBOLS.get(m[1], m[1] if letters else m[0])} ", text)
     text = _ESCAPED.sub(r"\1", text)
-    return " ".join(text.split(" ")).replace(" °", "°").replace(" ^", "^")
+    return _SPACES.sub(" ", text).replace(" °", "°").replace(" ^", "^")
 
 
 def _root(match: re.Match[str]) -> str:

@@ -92,6 +92,11 @@ def mixed(whole: str, above: int, below: int) -> str:
     return f"{cardinal(whole)} and {said}"
 
 
+def spelled(letters: str) -> str:
+    """`letters` one by one ("A-P I"); an A is tied to the next, or it is read as in "a cat"."""
+    return " ".join(letters).replace("A ", "A-")
+
+
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 
 

@@ -42,7 +42,7 @@ _FRACTION = re.compile(r"(?<![\w./])(\d{1,4})/(\d{1,4})(?![\w/]|\.\d)")
 _SIZES = re.compile(rf"{_NOT_INSIDE}({NUMBER})\s?[x×X]\s?(?={NUMBER}\b(?!\s+(?:equals|is)\b))")
 _TIMES = re.compile(
     rf"(?<=\d) ?[x×] ?(?={NUMBER}\s+(?:equals|is)\b)"
-    r"|(?<=\d)x(?=[\s.,;:!?)-])(?! (?:plus|minus|equals) )"
+    r"|(?<=\d)x(?=[\s.,;:!?)-])(?!\s+(?:plus|minus|equals)\b)"
 )
 _LETTER_AFTER = re.compile(r"((?:equals|plus|minus|times)\s+\d+)(?=[xyzn]\b)")
 _RATIO = re.compile(r"(?<![\w:.])(\d{1,3}):(?=\d{1,3}(?![\w:]))")

@@ -74,6 +74,7 @@ _MEASURED = frozenset(
 _NOT_MEASURED = frozenset(
     {"of", "in", "at", "and", "or", "to", "from", "by", "per", "is", "was", "for", "on", "with"}
 )
+_INCHES = re.compile(rf"(?<![\w.,'])({NUMBER})\"(?=([\s-]\w+)?)(?!\w)")
 _SCIENTIFIC = re.compile(
     rf"(?<![\w.])(?P<minus>-)?(?:(?P<low>{NUMBER})(?:\s?[×x*·⋅]\s?10\^[{{(]?|[eE])|10\^[{{(]?)(?P<power>[+-]?\d{{1,3}})"
     rf"(?![\d.])[)}}]?(?:\s?{UNIT}(?![\w^]){PER})?"
@@ -108,6 +109,8 @@ def say_quantities(text: str) -> str:
     text = _SCIENTIFIC.sub(_scientific, text)
     text = _MONEY_BEFORE.sub(_money, text)
     text = _MONEY_AFTER.sub(_money, text)
+    if text.count('"') == 1:  # two of them are quotation marks
+        text = _INCHES.sub(_inches, text)
     text = _FEET_AND_INCHES.sub(lambda m: f" {cardinal(m[1])} foot {cardinal(m[2])} ", text)
     text = _PRESSURE.sub(
         lambda m: f" {cardinal(m[1])} over {cardinal(m[2])} millimeters of mercury ", text
@@ -136,6 +139,12 @@ def _measure(match: re.Match[str]) -> str:
     one = bool(_singular(match) or "-" in match["gap"] or attribute)
     said = f"{amount(match)} {in_words(match['unit'], match['per'], one=one)}"
     return f"{match['a'] or ''} {said} {match['noun'] or ''}"
+
+
+def _inches(match: re.Match[str]) -> str:
+    noun = (match[2] or "").strip(" -")
+    many = noun in _NOT_MEASURED | {"", "long", "tall", "wide", "deep", "thick", "x", "high"}
+    return f" {cardinal(match[1])} {'inches' if many and not is_one(match[1]) else 'inch'} "
 
 
 def _scientific(match: re.Match[str]) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from voicebot_local.text.abbreviations import AT_END, BEFORE_MORE, ends_with_abbreviation
 from voicebot_local.text.clock import ZONE
+from voicebot_local.text.numbers import spelled
 
 _DIRECTIONS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _FIXED: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\bC\+\+"), "C plus plus"),
     (re.compile(r"\b([CFGAD])#"), r"\1 sharp"),
-    (re.compile(r"\bAT&T\b"), "A T and T"),
+    (re.compile(r"\bAT&T\b"), "A-T and T"),
     (re.compile(r"\bCO2\b"), "C O 2"),
     (re.compile(r"\b[Mm][Pp]([34])\b"), r"M P \1"),
     (re.compile(r"\bIPv([46])\b"), r"I P version \1"),
@@ -30,6 +31,7 @@ _FIXED: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"(?i)(?<!\w)w/o\b"), "without"),
     (re.compile(r"(?i)(?<!\w)w/(?=\s|\w)"), "with "),
     (re.compile(r"(?i)(?<!\w)n/a\b"), "not applicable"),
+    (re.compile(r"(?<=\bA)/(?=[A-Z]\b)"), "-"),
     (re.compile(r"(?<=\b[A-Z])/(?=[A-Z]\b)"), " "),
     (re.compile(r"\b([A-Z])–(?=[A-Z]\b)"), r"\1 to "),
     (re.compile(r"[<(-]-+>|[-=]+>|[→⇒⟶➔➜]"), " to "),
@@ -63,7 +65,7 @@ _FIXED: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
 _SIGN = re.compile(r"degrees|[–#<>=≠≤≥≈~±×✕÷*@&+§%°∞√/→⇒⟶➔➜←⇐^]|->|CO2|[Pp][34v]")
 
 _VALUE = r"\s?(?=[$€£]?-?\.?\d)"
-_BEFORE_NUMBERS = re.compile("[~≈<>=≤≥±+x×]")
+_BEFORE_NUMBERS = re.compile("[~≈<>=≤≥±+x×%]")
 _SIGNED = [
     (re.compile(rf"(?:(?<![\w~)])~|≈){_VALUE}"), " about "),
     *(
@@ -78,6 +80,8 @@ _SIGNED = [
     (re.compile(r"±\s?(?=\d)"), " plus or minus "),
     (re.compile(r"(?<![\w)+.,;/|])\+(?=[$€£]?\d)"), " plus "),
     (re.compile(r"(?<=\d)(\s?(?:cm|mm|in|ft|m|km|\"|')\.?) ?[x×] ?(?=\d)"), r"\1 by "),
+    (re.compile(r"(?<=\d) ?[x×] ?(?=\d+(?:\.\d+)? ?(?:cm|mm|m|km|ft|GB|TB)\b)"), " by "),
+    (re.compile(r"(?<=\d%)\s?[-–]\s?(?=\d)"), " to "),
 ]  # fmt: skip
 
 _ZONE = re.compile(rf"(?:{ZONE})(?!\w)")
@@ -147,4 +151,4 @@ def _abbreviation(match: re.Match[str]) -> str:
 
 def _initials(match: re.Match[str]) -> str:
     after = match.string[match.end() :].lstrip()
-    return " ".join(match[1].replace(".", " ").split()) + ("" if after else ".")
+    return spelled(match[1].replace(".", "")) + ("" if after else ".")
