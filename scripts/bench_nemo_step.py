@@ -209,6 +209,7 @@ def main() -> None:
         precision=options.precision,
         lookahead_ms=options.lookahead_ms,
         threads=options.threads,
+        fast_start=False,  # The library's step is that of its whole model.
     )
     start = time.perf_counter()
     engine = NemoEngine(config)

@@ -355,11 +355,15 @@ def test_models_with_one_decoder(tmp_path, monkeypatch, engine, kind):
         warnings.simplefilter("ignore")
         build(kind, Path("tokenizer"), Size(width=32, layers=2)).save_to("random.nemo")
     path = tmp_path / "random.nemo"
-    mode = NemoEngine(NemoConfig(model=path, device="cpu", threads=1))
+    mode, whole = (
+        NemoEngine(NemoConfig(model=path, device="cpu", threads=1, fast_start=fast))
+        for fast in (True, False)
+    )
     assert mode.info.details["decoder"] == kind
     for lookahead_ms in (0, 1040):
-        mode.look_ahead(lookahead_ms)
-        heard(mode, recording("joke.wav"))
+        for one in (mode, whole):
+            one.look_ahead(lookahead_ms)
+        assert heard(mode, recording("joke.wav")) == heard(whole, recording("joke.wav"))
     other = "rnnt" if kind == "ctc" else "ctc"
     with pytest.raises(ConfigError, match=f"has no {other} decoder"):
         NemoEngine(NemoConfig(model=path, device="cpu", decoder=other))

@@ -57,7 +57,7 @@ def test_xtts_as_it_is_loaded(tiny_xtts: Path, precision: Any) -> None:
 def test_nemo_as_it_is_loaded(precision: Any) -> None:
     from voicebot_local.providers.asr.nemo_model import LoadedModel
 
-    model = LoadedModel(TINY_NEMO, "cpu", precision)
+    model = LoadedModel(TINY_NEMO, "cpu", precision, fast_start=True)
     shape = recognizer_shape(nemo_tensors(TINY_NEMO), "tiny")
     shape = replace(shape, positions=2 * model.nemo.encoder.pos_emb_max_len - 1)
     need = estimate_recognizer(shape, precision)

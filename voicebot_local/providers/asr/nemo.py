@@ -65,6 +65,13 @@ class NemoConfig(ProviderConfig):
             "as the arithmetic; false runs NeMo's own each time."
         ),
     )
+    fast_start: bool = Field(
+        True,
+        description=(
+            "Import only those parts of NeMo that recognizing needs, which saves seconds at the "
+            "start; false imports all of it."
+        ),
+    )
     threads: int | None = Field(
         None, ge=1, description="Processor threads for recognition; unset: as many as cores."
     )
@@ -73,7 +80,7 @@ class NemoConfig(ProviderConfig):
 class NemoEngine:
     """The blocking recognizer. One thread owns it; one `transcribe` at a time.
 
-    Loading takes seconds, most of them NeMo's import. Raises ModelError where the file is not a
+    Loading takes seconds, most of them torch's import. Raises ModelError where the file is not a
     usable model, ConfigError where it lacks the lookahead or decoder asked for or there is no
     graphics card or no NeMo, OutOfMemory where it does not fit.
     """
@@ -96,7 +103,10 @@ class NemoEngine:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         cuda = config.device != "cpu" and torch.cuda.is_available()
-        self._model = LoadedModel(config.model, "cuda" if cuda else "cpu", config.precision)
+        device = "cuda" if cuda else "cpu"
+        self._model = LoadedModel(
+            config.model, device, config.precision, fast_start=config.fast_start
+        )
         self._decoder = self._choose(config.decoder)
         self._device = f"cuda:0 ({torch.cuda.get_device_name(0)})" if cuda else "cpu"
         self._precision = config.precision

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,11 +11,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from voicebot_local.errors import ConfigError, ModelError, OutOfMemory
-from voicebot_local.providers.asr.nemo_archive import Archive, open_archive
+from voicebot_local.providers.asr.nemo_archive import open_archive
+from voicebot_local.providers.asr.nemo_build import build, max_symbols
 from voicebot_local.providers.asr.nemo_decode import Greedy, GreedyCtc, GreedyRnnt
 from voicebot_local.providers.asr.nemo_step import Step, record
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
-from voicebot_local.providers.torchaudio_cpu import use_torchaudio_without_cuda
 
 Tensor: TypeAlias = Any
 Decoder = Literal["rnnt", "ctc"]
@@ -38,15 +36,17 @@ class ChunkSizes:
 class LoadedModel:
     """A cache-aware streaming FastConformer. Not for use by two threads at once."""
 
-    def __init__(self, path: Path, device: str, precision: str) -> None:
+    def __init__(self, path: Path, device: str, precision: str, *, fast_start: bool) -> None:
         """Load onto `device` ("cpu" or "cuda") with the encoder's and decoders' weights in
-        `precision` ("float32" or "bfloat16"); then call `look_ahead`. Raises ModelError,
-        OutOfMemory."""
+        `precision` ("float32" or "bfloat16"); then call `look_ahead`. `fast_start` is `fast` of
+        `nemo_build.build`. Raises ModelError, OutOfMemory."""
         import torch
 
         self.path = path
         with tempfile.TemporaryDirectory() as folder:
-            self.nemo = _build(path, open_archive(path, Path(folder)), Path(folder))
+            archive = open_archive(path, Path(folder))
+            self.nemo = build(path, archive, Path(folder), fast=fast_start)
+        self._max_symbols = max_symbols(archive.config)
         _check(path, self.nemo)
         self.device = torch.device(device)
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
@@ -121,8 +121,7 @@ class LoadedModel:
     def new_decoder(self, kind: Decoder) -> Greedy:
         if kind == "ctc":
             return GreedyCtc(getattr(self.nemo, "ctc_decoder", self.nemo.decoder))
-        greedy = self.nemo.cfg.decoding.greedy
-        return GreedyRnnt(self.nemo.decoder, self.nemo.joint, greedy.max_symbols)
+        return GreedyRnnt(self.nemo.decoder, self.nemo.joint, self._max_symbols)
 
     def mel(self, samples: Samples) -> Tensor:
         """Mel frames (1, features, frames) of 16 kHz samples."""
@@ -190,66 +189,6 @@ class LoadedModel:
 
     def text(self, tokens: list[int]) -> str:
         return str(self.nemo.tokenizer.ids_to_text(tokens)).strip()
-
-
-def import_nemo() -> Any:
-    """`nemo.collections.asr.models`, imported without its noise on the terminal. Takes seconds."""
-    logging.getLogger("nv_one_logger").setLevel(logging.CRITICAL)
-    use_torchaudio_without_cuda()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import nemo.collections.asr.models as models
-        from nemo.utils import logging as nemo_log
-    # It means its own noise, and silences all that others say, too.
-    levels = {handler: handler.level for handler in logging.getLogger().handlers}
-    nemo_log.setLevel(logging.ERROR)
-    for handler, level in levels.items():
-        handler.setLevel(level)
-    return models
-
-
-def _build(path: Path, archive: Archive, folder: Path) -> Any:
-    from omegaconf import OmegaConf
-
-    models = import_nemo()
-    config = _with_paths(archive.config, folder)
-    config["log_prediction"] = False
-    greedy = {"max_symbols": _max_symbols(config), "use_cuda_graph_decoder": False}
-    config["decoding"] = {"strategy": "greedy_batch"}
-    if archive.model_class != "EncDecCTCModelBPE":
-        config["decoding"]["greedy"] = greedy
-    if "aux_ctc" in config:
-        config["aux_ctc"]["decoding"] = {"strategy": "greedy_batch"}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = getattr(models, archive.model_class)(cfg=OmegaConf.create(config))
-        model.load_state_dict(archive.weights)
-    except (
-        Exception
-    ) as error:  # NeMo, hydra and torch raise anything for a configuration they dislike.
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"NeMo cannot build the model in {path}: {why}",
-            "The file may be damaged (`voicebot-local models verify`) or made for another NeMo.",
-        ) from error
-    return model.eval().requires_grad_(False)
-
-
-def _with_paths(value: Any, folder: Path) -> Any:
-    """The configuration with `nemo:NAME` replaced by where that file of the archive now lies."""
-    if isinstance(value, str) and value.startswith("nemo:"):
-        return str(folder / Path(value.removeprefix("nemo:")).name)
-    if isinstance(value, dict):
-        return {key: _with_paths(inner, folder) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_paths(inner, folder) for inner in value]
-    return value
-
-
-def _max_symbols(config: dict[str, Any]) -> int:
-    greedy = (config.get("decoding") or {}).get("greedy") or {}
-    return int(greedy.get("max_symbols") or greedy.get("max_symbols_per_step") or 10)
 
 
 def _check(path: Path, model: Any) -> None:
