@@ -64,8 +64,19 @@ def main() -> None:
         for item in items
         if part in asked or (part == "models" and item in needed)
     ]
-    todo = [item for item in wanted if options.again or not results.has(item)]
+    todo = [item for item in in_order(wanted) if options.again or not results.has(item)]
     raise SystemExit(_work_off(todo, setting, results, time.monotonic() + options.limit_s))
+
+
+def in_order(items: list[str]) -> list[str]:
+    """Machine and models, then the first item of every part, then what else there is of them."""
+    firsts = {item.partition(".")[0]: item for item in reversed(items)}
+
+    def place(item: str) -> int:
+        part = item.partition(".")[0]
+        return 0 if part in ("environment", "models") else 1 if firsts[part] == item else 2
+
+    return sorted(items, key=place)
 
 
 def _work_off(todo: list[str], setting: Setting, results: Results, until: float) -> int:

@@ -26,7 +26,8 @@ WORDS_KEPT = 400
 
 
 def parts(setting: Setting) -> Mapping[str, Mapping[str, Item]]:
-    """Every item by part and name, in the order in which they are done: the bars first."""
+    """Every item by part and name, the bars first; the first item of every part is done
+    before any second."""
     return {
         "environment": {"machine": machine},
         "models": {name: partial(_model, make) for name, make in setting.models().items()},

@@ -55,15 +55,15 @@ class Setting:
 
     @property
     def recognizer_runs(self) -> tuple[str, ...]:
-        """Which of them is measured, and in which precision."""
+        """Which of them is measured, and in which precision; the first counts most."""
         if self.tiny:
             return ("tiny float32",)
-        return ("115m float32", "0.6b float32", "0.6b bfloat16")
+        return ("0.6b float32", "115m float32", "0.6b bfloat16")
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """Of the synthesizer's GPT."""
-        return ("float32",) if self.tiny else ("float32", "float16")
+        """Of the synthesizer's GPT; the first is what whole conversations run with."""
+        return ("float32",) if self.tiny else ("float16", "float32")
 
     @property
     def rounds(self) -> int:
@@ -126,7 +126,7 @@ class Setting:
 
     def config(self, parking: str = "never", precision: str | None = None) -> Path:
         """A configuration of the whole stack, written to a file."""
-        file = self.work / f"{parking}-{precision or self.precisions[-1]}.toml"
+        file = self.work / f"{parking}-{precision or self.precisions[0]}.toml"
         file.write_text(
             PROFILE.format(
                 recognizer=self.recognizer(self.recognizers[-1]),
@@ -136,7 +136,7 @@ class Setting:
                 layers=0 if self.tiny else -1,
                 synthesizer=self.synthesizer,
                 device=self.device,
-                precision=precision or self.precisions[-1],
+                precision=precision or self.precisions[0],
                 parking=parking,
                 threads="threads = 1" if self.tiny else "",
             )

@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from scripts.contention_broker import SWITCH, SwitchedArbiter
+from scripts.gpu_check.__main__ import in_order
 from scripts.gpu_check.bars import bars, page
 from scripts.gpu_check.llama_build import flags
 from scripts.gpu_check.pack import fits, needed, portions, read_have
@@ -168,3 +169,9 @@ def test_bars_are_held_against_what_was_measured() -> None:
     }
     assert "| voice to voice, predicted | 420 ms | ≤ 400 ms | **missed** |" in page(items)
     assert page({}) == ""
+
+
+def test_the_first_item_of_every_part_is_done_before_any_second() -> None:
+    items = ["environment.machine", "models.a", "models.b", "tts.half", "tts.full", "llm.both"]
+    items += ["memory.half", "memory.full"]
+    assert in_order(items) == [*items[:4], "llm.both", "memory.half", "tts.full", "memory.full"]
