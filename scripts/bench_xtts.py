@@ -1,6 +1,7 @@
 """XTTS by our decoder against the package's own stream, in alternation.
 
     python -m scripts.bench_xtts [--model DIR] [--device auto] [--precision float32] [--json FILE]
+                                 [--profile DIR]
 
 Without a model a tiny one with random weights is made: it costs what its size costs, and what it
 says is noise. Each piece is spoken for exactly so many tokens (46 ms each), by A B A B; the medians
@@ -8,7 +9,10 @@ count. Both have the weight norm of the vocoder folded, which the package itself
 
 - tokens a second: without the vocoder's time;
 - vocoder frames: how many it was given, windows' neighbours included; 93.75 a second are needed;
-- operations a token: calls into the tensor library, which cost more than the arithmetic at batch 1.
+- operations a token: calls into the tensor library, which cost more than the arithmetic at batch 1;
+- the difference from `inference()`, which does not stream: of 40 greedy tokens, in samples.
+
+`--profile` writes, for each of the two, what the operations of 100 tokens and their sound cost.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -24,12 +29,18 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
+from scripts.profiling import profile
 from voicebot_local.providers.tts.xtts import XttsConfig, XttsEngine
+from voicebot_local.providers.tts.xtts_decode import Chunks, OwnDecoder
+from voicebot_local.providers.tts.xtts_tokens import Sampling
 
 TEXT = "we can go to the old red bar by the sea and sit in the sun all day if you like."
 TOKENS = (20, 50, 100, 200, 388)
 TOKEN_S = 1024 / 22050
 PROFILED = 50
+COMPARED = 40
 
 Decoder = Literal["own", "stock"]
 
@@ -98,11 +109,35 @@ class Measured:
 
         counts = []
         for tokens in (PROFILED, 2 * PROFILED):
-            with torch.profiler.profile(acc_events=True) as profile, _unwatched_vocoder(self):
+            with torch.profiler.profile(acc_events=True) as seen, _unwatched_vocoder(self):
                 self.speak(tokens)
-            calls = [it.count for it in profile.key_averages() if it.key.startswith("aten::")]
+            calls = [it.count for it in seen.key_averages() if it.key.startswith("aten::")]
             counts.append(sum(calls))
         return (counts[1] - counts[0]) / PROFILED
+
+    def profile(self, folder: Path) -> None:
+        """Write where the time of 100 tokens goes."""
+        tokens = 2 * PROFILED
+        self.speak(tokens)
+        title = f"XTTS, {self.decoder}: {tokens} tokens and their sound, {self.engine.info.device}"
+        text = profile(lambda: self.speak(tokens), title)
+        (folder / f"xtts-{self.decoder}.txt").write_text(text)
+
+    def difference(self) -> float | None:
+        """The largest difference of any sample from what `inference()` gives, greedy; None where
+        the package cannot compute in this precision."""
+        if self.engine.info.details["precision"] != "float32":
+            return None
+        model, voice = self.engine.model, self.engine._decoder._voice
+        piece = self.engine._piece(TEXT, COMPARED)
+        greedy = OwnDecoder(model, voice, Sampling(1.0, 1, 1.0, 10.0), Chunks(10, 20))
+        streamed = np.concatenate(list(greedy.speak(piece, lambda _: nullcontext())))
+        limit, model.gpt.max_gen_mel_tokens = model.gpt.max_gen_mel_tokens, COMPARED
+        whole = model.inference(
+            piece.text, "en", voice.latents, voice.embedding, top_k=1, repetition_penalty=10.0
+        )["wav"]
+        model.gpt.max_gen_mel_tokens = limit
+        return float(np.abs(streamed - whole).max())
 
 
 @contextmanager
@@ -121,7 +156,14 @@ def _unwatched_vocoder(measured: Measured) -> Iterator[None]:
 
 def compare(arguments: argparse.Namespace, model: Path) -> dict[str, Any]:
     """All figures, ready for JSON."""
-    own, stock = Measured("own", arguments, model), Measured("stock", arguments, model)
+    began = time.perf_counter()
+    own = Measured("own", arguments, model)
+    load_s = time.perf_counter() - began
+    stock = Measured("stock", arguments, model)
+    if arguments.profile:
+        arguments.profile.mkdir(parents=True, exist_ok=True)
+        for measured in (stock, own):
+            measured.profile(arguments.profile)
     lengths = []
     for tokens in arguments.tokens:
         runs: dict[str, list[dict[str, float]]] = {"own": [], "stock": []}
@@ -140,6 +182,9 @@ def compare(arguments: argparse.Namespace, model: Path) -> dict[str, Any]:
         "precision": arguments.precision,
         "times": arguments.times,
         "load": os.getloadavg()[0],
+        "load_s": load_s,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "difference_from_inference": own.difference(),
         "operations_per_token": {it.decoder: it.operations_per_token() for it in (own, stock)},
         "lengths": lengths,
     }
@@ -167,6 +212,8 @@ def table(found: dict[str, Any]) -> str:
         rows.append(f"| {length['tokens']} ({length['length_s']:.1f} s) | {' | '.join(cells)} |")
     calls = found["operations_per_token"]
     rows.append(f"\nOperations a token: {calls['stock']:.0f} → {calls['own']:.0f}.")
+    if found["difference_from_inference"] is not None:
+        rows.append(f"Difference from `inference()`: {found['difference_from_inference']:.1e}.")
     return "\n".join(rows)
 
 
@@ -183,6 +230,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--tokens", type=int, nargs="+", default=TOKENS)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--profile", type=Path, metavar="DIR")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         model = arguments.model

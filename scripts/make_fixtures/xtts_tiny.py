@@ -39,7 +39,7 @@ class TinyShape:
     speech_tokens: int | None = 30
     seed: int = 0
     text_tokens: int = 0
-    """Rows of the text embedding; 0: as many as the vocabulary has tokens."""
+    """Tokens of the vocabulary, of which text uses the letters only; 0: no others."""
     published_vocoder: bool = False
     """The vocoder and the speaker encoder in the sizes of the published model."""
 
@@ -57,7 +57,7 @@ def make_tiny_xtts(directory: str | Path, shape: TinyShape | None = None) -> Pat
     shape = shape or TinyShape()
     out = Path(directory)
     out.mkdir(parents=True, exist_ok=True)
-    vocabulary = _write_vocabulary(out / "vocab.json")
+    vocabulary = _write_vocabulary(out / "vocab.json", shape.text_tokens)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(shape.seed)
         config, model = _build(shape, vocabulary)
@@ -74,11 +74,12 @@ def make_tiny_xtts(directory: str | Path, shape: TinyShape | None = None) -> Pat
     return out
 
 
-def _write_vocabulary(path: Path) -> dict[str, int]:
-    """A tokenizer of single letters; returns the number of each token."""
+def _write_vocabulary(path: Path, least: int) -> dict[str, int]:
+    """A tokenizer of single letters, filled up to `least`; returns the number of each token."""
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
     tokens = [*SPECIAL, *LETTERS, "[START]"]
+    tokens += [f"<{number}>" for number in range(least - len(tokens))]
     vocabulary = {token: number for number, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -98,7 +99,7 @@ def _build(shape: TinyShape, vocabulary: dict[str, int]) -> tuple[Any, Any]:
         gpt_layers=shape.layers,
         gpt_n_model_channels=shape.width,
         gpt_n_heads=shape.heads,
-        gpt_number_text_tokens=shape.text_tokens or len(vocabulary),
+        gpt_number_text_tokens=len(vocabulary),
         gpt_start_text_token=vocabulary["[START]"],
         gpt_stop_text_token=vocabulary["[STOP]"],
         gpt_num_audio_tokens=shape.codes + 2,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from scripts.make_fixtures.xtts_tiny import TinyShape
 from scripts.make_fixtures.xtts_tiny import make_tiny_xtts as make_here
 from tests.engines.test_xtts import engine_of, say
 from tests.engines.xtts_fixture import tiny_xtts
@@ -201,6 +202,13 @@ def test_loading_changes_no_weight_and_folding_no_sound(tiny_xtts: Path) -> None
         torch.testing.assert_close(
             model.hifigan_decoder(latents, g=speaker), unfolded.eval()(latents, g=speaker)
         )
+
+
+def test_a_large_vocabulary_is_loaded(tmp_path: Path) -> None:
+    made = make_here(tmp_path / "many", TinyShape(text_tokens=700, speech_tokens=5))
+    engine = engine_of(made)
+    assert engine.model.gpt.text_embedding.weight.shape[0] == 700
+    assert len(say(engine, "Hello."))
 
 
 def test_the_tiny_model_is_small_and_the_same_each_time(tiny_xtts: Path, tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ class TokenLoop:
         self._random = torch.Generator(self._device)
         tokens: int = gpt.num_audio_tokens
         # The package fills the prompt's place with token 1, which its penalty counts as said.
-        self._said_before = torch.zeros(tokens, device=self._device, dtype=torch.bool)
-        self._said_before[[1, gpt.start_audio_token]] = True
+        numbers = torch.arange(tokens, device=self._device)
+        self._said_before = (numbers == 1) | (numbers == gpt.start_audio_token)
         # What a step reads and writes is always in the same memory, so that a step can be recorded.
         self._token = torch.zeros(1, device=self._device, dtype=torch.long)
         self._number = torch.zeros_like(self._token)
