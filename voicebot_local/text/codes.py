@@ -1,4 +1,4 @@
-"""Numbers that name a thing and count nothing: rooms, roads, models, ports, ZIP codes, versions."""
+"""Numbers that name a thing and count nothing: rooms, roads, models, ports, ZIP codes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _STREET = re.compile(
     rf"(?= (?:[NSEW]\.? )?(?:[A-Z][\w']+ |\d+(?:st|nd|rd|th) ){{1,3}}(?:{_STREET_NAMES})\b)"
 )
 _DIRECTION = re.compile(rf"\b((?:{_STREET_NAMES})\.?),? (NW|NE|SW|SE)\b")
+_STREET_END = re.compile(r"(?<=[a-z] )(?:Ave|Blvd)(?=,|$)")
 _STREET_SHORT = {"St": "Street", "Ave": "Avenue", "Rd": "Road", "Blvd": "Boulevard", "Dr": "Drive"}
 _DIRECTIONS = {"NW": "Northwest", "NE": "Northeast", "SW": "Southwest", "SE": "Southeast"}
 _STATE_NAMES = (
@@ -54,7 +55,7 @@ _GPT = re.compile(r"\bGPT-(\d)o(?!\w)")
 _LINES = re.compile(
     r"(?<![\w.,])(240|360|480|540|576|720|1080|1440|2160|4320)([pi])(?:(\d\d))?(?!\w)"
 )
-_SCREEN = re.compile(r"(?<![\w.,])([1-9]\d{2,3}) ?[x×] ?([1-9]\d{2,3})(?![\w]|[.,]\d| ?=)")
+_SCREEN = re.compile(r"(?<![\w.,])([1-9]\d{2,3}) ?[x×] ?([1-9]\d{2,3})( ?px)?(?![\w]|[.,]\d| ?=)")
 _PORTS = re.compile(r"(?<![\w.,:])(\d{4,5}):(\d{2,5})(?![\w:.])")
 _ELEMENTS = r"(?:[HCONSPKFI]|Na|Cl|Ca|Mg|Fe|Cu|Zn|Al|Si|Mn|Ag|Li)"
 _COMPOUND = re.compile(rf"\b(?=[A-Za-z]+\d)(?:{_ELEMENTS}\d{{0,2}}){{2,}}\b")
@@ -79,16 +80,6 @@ _NO_MODEL = re.compile(
     r"|SO|UP|AN|AS|IF|ON|HI|OH|OK|PM|USD|EUR|GBP|CHF|JPY|CAD|AUD|[A-Z]) "
 )
 _SERIES = frozenset({"RTX", "GTX", "AES", "SHA", "ISO", "RFC", "NGC", "HTTP", "MATH"})
-_SOFTWARE = (
-    "Python|CUDA|cuDNN|Node|Java|PHP|Ruby|Go|Rust|Kotlin|Swift|Scala|Perl|Lua|Julia|PyTorch|TensorFlow"
-    "|Keras|NumPy|Kubernetes|Docker|Django|Flask|Rails|Spring|Angular|Vue|React|Ubuntu|Debian|Fedora"
-    r"|Linux|[Kk]ernel|PostgreSQL|Postgres|MySQL|SQLite|Redis|\.NET|macOS|iOS|Android|Chrome|Firefox"
-    r"|Blender|Unity|Godot|[Vv]ersions?|[Rr]elease|GCC|Clang|CMake|Git"
-)
-_RELEASE = re.compile(rf"(?<![\w])({_SOFTWARE}),? v?(\d{{1,3}})\.(\d{{1,3}})(\+?)(?![\w.]\d|\w|%)")
-_PRERELEASE = re.compile(
-    r"\b[vV]?(\d+(?:\.\d+)+)[-.]?(?:(alpha|beta|rc|pre|dev|preview|nightly|post)[-.]?(\d{1,4})?|([ab])(\d{1,2}))(?!\w|\.\d)"
-)
 
 
 def say_codes(text: str) -> str:
@@ -106,11 +97,9 @@ def say_codes(text: str) -> str:
     text = _EXTENSION.sub(lambda m: f"extension {digits(m[1])}", text)
     text = _VERSE.sub(lambda m: f"{m[1]} {cardinal(m[2])} {cardinal(m[3])}", text)
     text = _LINES.sub(_lines, text)
-    text = _SCREEN.sub(lambda m: f"{in_pairs(m[1])} by {in_pairs(m[2])}", text)
+    text = _SCREEN.sub(_screen, text)
     text = _STATUS.sub(lambda m: in_pairs(m[1]), text)
     text = _JET.sub(lambda m: in_pairs(m[1]), text)
-    text = _PRERELEASE.sub(_prerelease, text)
-    text = _RELEASE.sub(lambda m: _release(m), text)
     text = _PORTS.sub(lambda m: f"{in_pairs(m[1])} to {in_pairs(m[2])}", text)
     text = _COMPOUND.sub(lambda m: _ELEMENT.sub(_element, m[0]), text)
     text = _LETTER_A.sub(lambda m: f"A-{cardinal(m[1])}", text)
@@ -120,6 +109,7 @@ def say_codes(text: str) -> str:
 
 def say_directions(text: str) -> str:
     """`text` with the quarter of the town behind a street in full: "Avenue Northwest"."""
+    text = _STREET_END.sub(lambda m: _STREET_SHORT[m[0]], text)
     return _DIRECTION.sub(_direction, text)
 
 
@@ -149,6 +139,11 @@ def _lines(match: re.Match[str]) -> str:
 
 def _element(match: re.Match[str]) -> str:
     return f" {' '.join(match[1].upper())} {match[2]}"
+
+
+def _screen(match: re.Match[str]) -> str:
+    said = f"{in_pairs(match[1])} by {in_pairs(match[2])}"
+    return f"{said} pixels" if match[3] else said
 
 
 def _plural(said: str) -> str:
@@ -181,16 +176,3 @@ def _model(match: re.Match[str]) -> str:
         said, letters = _plural(said), ""
     tie = "-" if name == "A" else " "
     return f"{name.rstrip(' -')}{tie}{said} {letters.upper()}".rstrip() + " "
-
-
-def _release(match: re.Match[str]) -> str:
-    said = f"{match[1]} {cardinal(match[2])} point {cardinal(match[3])}"
-    return said + (" plus" if match[4] else "")
-
-
-def _prerelease(match: re.Match[str]) -> str:
-    version = " point ".join(cardinal(part) for part in match[1].split("."))
-    name, number = match[2] or match[4], match[3] or match[5]
-    stage = {"rc": "R C", "a": "alpha", "b": "beta"}.get(name, name)
-    said = f"{version} {stage}" + (f" {cardinal(number)}" if number else "")
-    return f"version {said}" if match[0][0] in "vV" else said

@@ -45,7 +45,7 @@ _TIMES = re.compile(
     r"|(?<=\d)x(?=[\s.,;:!?)-])(?!\s+(?:plus|minus|equals)\b)"
 )
 _LETTER_AFTER = re.compile(r"((?:equals|plus|minus|times)\s+\d+)(?=[xyzn]\b)")
-_RATIO = re.compile(r"(?<![\w:.])(\d{1,3}):(?=\d{1,3}(?![\w:]))")
+_RATIO = re.compile(r"(?<![\w:.])(\d{1,3}(?:\.\d{1,3})?):(?=\d{1,3}(?:\.\d{1,3})?(?![\w:]))")
 _MINUS = re.compile(rf"(?<=[\w)])\s+-\s+(?=[\w(-])|(?<=\d)-(?={NUMBER}\s*=)")
 _RANGE = re.compile(rf"{_NOT_INSIDE}({NUMBER})\s?[-–—]\s?(?={NUMBER}(?![-\w]))")
 _RANGE_OF_THINGS = re.compile(

@@ -16,9 +16,10 @@ AMOUNT = (
 _SCALES = {
     "k": "thousand", "K": "thousand", "m": "million", "M": "million", "mn": "million",
     "bn": "billion", "b": "billion", "B": "billion", "T": "trillion",
+    "tn": "trillion",
 }  # fmt: skip
 _SCALE_WORDS = "thousand|million|billion|trillion"
-_SCALE = rf"(?:(?P<scale>bn|mn|[kKmMbBT])(?!\w)|[\s-](?P<word>{_SCALE_WORDS})\b)?"
+_SCALE = rf"(?:(?P<scale>bn|mn|tn|[kKmMbBT])(?!\w)|[\s-](?P<word>{_SCALE_WORDS})\b)?"
 
 _CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),

@@ -18,6 +18,7 @@ from voicebot_local.text.numerals import say_numerals, say_phones
 from voicebot_local.text.quantities import say_quantities
 from voicebot_local.text.symbols import say_abbreviations, say_comparisons, say_signs
 from voicebot_local.text.technical import say_greek, say_technical
+from voicebot_local.text.versions import say_versions
 
 _MOST_PASSES = 6
 _SIMPLE = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*(?:[,;:]? [A-Za-z]+(?:['-][A-Za-z]+)*)*[.!?,;:]?")
@@ -108,7 +109,7 @@ def _english(text: str) -> str:
     text = say_abbreviations(say_directions(text))
     text = say_day_names(text)
     if _DIGIT.search(text):
-        text = say_dates(say_phones(say_codes(text)))
+        text = say_dates(say_phones(say_codes(say_versions(text))))
         text = say_lone_years(say_quantities(say_comparisons(text)))
         text = say_signs(text)
         text = say_numerals(text)

@@ -36,7 +36,7 @@ _NAMES = {
     "ppm": ("part per million", "parts per million"), "bar": ("bar", "bars"),
     "mmHg": ("millimeter of mercury", "millimeters of mercury"),
     "mAh": ("milliamp hour", "milliamp hours"), "Ω": ("ohm", "ohms"), "kΩ": ("kilohm", "kilohms"),
-    "MP": ("megapixel", "megapixels"), "TFLOPS": ("teraflops", "teraflops"),
+    "AU": ("A-U", "A-U"), "MP": ("megapixel", "megapixels"), "TFLOPS": ("teraflops", "teraflops"),
     "tok": ("token", "tokens"), "req": ("request", "requests"),
 }  # fmt: skip
 _PREFIXES = {
