@@ -13,8 +13,9 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from voicebot_local.audio import vad
 from voicebot_local.audio.far_end import FarEnd
+from voicebot_local.audio.level import LevelMeter
 from voicebot_local.audio.preroll import Preroll
-from voicebot_local.audio.resample import Resampler
+from voicebot_local.audio.resample import Resampler, at_rate
 from voicebot_local.events import VoiceActivity
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
 
@@ -44,6 +45,9 @@ class Hearing:
     With a `far_end`, the loudspeaker's sound is taken out first. Positions count the 16 kHz samples
     since the start of the session. A part's audio is handed on window by window, so that
     consecutive parts neither repeat nor miss a sample.
+
+    The meter for the end of speech has the card's rate; what a canceller leaves has 16 kHz and is
+    late, for only that is without the echo.
     """
 
     def __init__(self, card_rate: int, detector: Detector, far_end: FarEnd | None = None) -> None:
@@ -51,6 +55,8 @@ class Hearing:
         self._detector = detector
         self._far_end = far_end
         self._ring = Preroll(KEEP_S * RECOGNIZER_RATE)
+        self._card_rate = card_rate
+        self._level = LevelMeter(card_rate if far_end is None else RECOGNIZER_RATE)
         self._waiting: list[Samples] = []
         self._pushed = 0
         self._part: MemoryObjectSendStream[Samples] | None = None
@@ -74,7 +80,9 @@ class Hearing:
         """
         self._waiting.append(heard)
         self._pushed += len(heard)
-        if self._far_end is not None:
+        if self._far_end is None:
+            self._level.push(heard)
+        else:
             self._far_end.play(played)
         # Until a window can be complete nobody asks, and one large block costs less than three.
         if self._pushed < self._resampler.needed(self.position + vad.WINDOW):
@@ -83,6 +91,7 @@ class Hearing:
         self._waiting.clear()
         if self._far_end is not None:
             samples = self._far_end.cancel(samples)
+            self._level.push(samples)
         self._ring.push(samples)
         for end, probability in self._detector.push(samples):
             if self._part is not None:
@@ -109,6 +118,15 @@ class Hearing:
         """What was heard between two positions, as far as it is kept (`KEEP_S`)."""
         newest = self._ring.since(begin)
         return newest[: max(0, end - max(begin, self._ring.oldest))]
+
+    def last_audible(self, before: int) -> int | None:
+        """The card's sample after the last that was audible before position `before`; what is
+        audible depends on the room's noise. None where nothing was."""
+        before = at_rate(before, RECOGNIZER_RATE, self._level.rate)
+        last = self._level.last_audible(before, self._level.threshold_db(before))
+        if last is None or self._far_end is None:
+            return last
+        return at_rate(max(0, last - self._far_end.delay), RECOGNIZER_RATE, self._card_rate)
 
     def end_part(self) -> None:
         """The part is over: its stream ends after what was fed to it."""

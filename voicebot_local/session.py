@@ -13,8 +13,6 @@ import numpy as np
 from voicebot_local.audio.card import Block, CardNotice, SoundCard
 from voicebot_local.audio.echo import EchoCanceller
 from voicebot_local.audio.far_end import FarEnd
-from voicebot_local.audio.level import LevelMeter
-from voicebot_local.audio.resample import at_rate
 from voicebot_local.audio.vad import VoiceActivity
 from voicebot_local.errors import VoicebotError
 from voicebot_local.events import (
@@ -46,7 +44,6 @@ from voicebot_local.events import (
 )
 from voicebot_local.hearing import Detector, Hearing
 from voicebot_local.providers.base import (
-    RECOGNIZER_RATE,
     ChatModel,
     Recognizer,
     Samples,
@@ -153,7 +150,6 @@ class Session:
         self._recognizing = Recognizing(
             providers.recognizer, self._hearing, self.observe, self._pace
         )
-        self._level = LevelMeter(card.rate)
         self._chat = ReadingAhead(providers.chat)
         voice = Voice(providers.synthesizer, card.playout, card.rate, settings.turn.draft_s)
         self._speaking = Speaking(self._chat, voice, self.observe, self._pace)
@@ -230,7 +226,6 @@ class Session:
         self._pace()
 
     def _hear(self, heard: Samples, played: Samples) -> None:
-        self._level.push(heard)
         try:
             for voice in self._hearing.push(heard, played):
                 self.observe(voice)
@@ -285,7 +280,7 @@ class Session:
             case SpeechEnded():
                 self._recognizing.end_part()
                 turn = self._of(decision.turn)
-                turn.speech_end = self._end_of_speech(decision.decided_at)
+                turn.speech_end = self._hearing.last_audible(decision.decided_at)
             case TurnDiscarded():
                 self._recognizing.stop(decision.turn)
                 self._report_speculation(decision.turn)
@@ -339,11 +334,6 @@ class Session:
             if stable != turn.read:
                 turn.read = stable
                 self._chat.want(self._conversation.with_user(stable))
-
-    def _end_of_speech(self, decided_at: int) -> int | None:
-        """The user's last audible sample before the turn's end was decided."""
-        before = at_rate(decided_at, RECOGNIZER_RATE, self._card.rate)
-        return self._level.last_audible(before, self._level.threshold_db(before))
 
     def _prompt(self, decision: TurnPrompted) -> None:
         reply = self._speaking.begin(decision.turn, decision.revision)

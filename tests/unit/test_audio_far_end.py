@@ -13,6 +13,8 @@ from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
 class Keeper:
     """A canceller that changes nothing and keeps what it was given; it rests after a second."""
 
+    delay = 0
+
     def __init__(self) -> None:
         self.played: list[Samples] = []
         self.calls: list[bool] = []

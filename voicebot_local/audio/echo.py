@@ -62,6 +62,11 @@ class EchoCanceller:
         """True while the echo of what was played may be heard."""
         return self._frames < self._runs_to
 
+    @property
+    def delay(self) -> int:
+        """Samples by which what it gives is late."""
+        return DELAY
+
     def push(self, heard: Samples, played: Samples) -> Samples:
         """Take what was heard and what was played at the same time; give what is complete."""
         self._heard = np.concatenate((self._heard, heard))

@@ -19,6 +19,11 @@ class Canceller(Protocol):
         """True while an echo may be heard."""
         ...
 
+    @property
+    def delay(self) -> int:
+        """Samples by which what it gives is late."""
+        ...
+
     def push(self, heard: Samples, played: Samples) -> Samples:
         """Take as much of either, at 16 kHz; give what is complete of `heard` without the echo."""
         ...
@@ -35,6 +40,11 @@ class FarEnd:
         self._resampler = Resampler(card_rate, RECOGNIZER_RATE)
         self._waiting: list[Samples] = []
         self._silent = True
+
+    @property
+    def delay(self) -> int:
+        """16 kHz samples by which what `cancel` gives is late."""
+        return self._canceller.delay
 
     def play(self, samples: Samples) -> None:
         """The card has played this block."""
