@@ -7,7 +7,7 @@ NeMo's own streaming step decodes the whole history again for every chunk (CTC) 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -47,9 +47,9 @@ class GreedyCtc:
         self._frame = 0
 
     def decode(self, encoded: Tensor) -> list[Token]:
-        best = self._decoder(encoder_output=encoded)[0].max(dim=-1)
+        best = self._decoder(encoder_output=encoded)[0].float().max(dim=-1)
         tokens = []
-        for id_, log_probability in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+        for id_, log_probability in _looked_at(best):
             if id_ not in (self._blank, self._last):
                 tokens.append(Token(id_, self._frame, log_probability))
             self._last = id_
@@ -79,26 +79,39 @@ class GreedyRnnt:
         while at < count:
             scores = self._joint.joint_after_projection(projected[:, at:], self._predicted)
             best = scores[0, :, 0].float().log_softmax(-1).max(dim=-1)
-            emitted = (best.indices != self._blank).nonzero()
-            if len(emitted) == 0:
+            emitted = (
+                (skipped, id_, log_probability)
+                for skipped, (id_, log_probability) in enumerate(_looked_at(best))
+                if id_ != self._blank
+            )
+            if (found := next(emitted, None)) is None:
                 break
-            skipped = int(emitted[0])
+            skipped, id_, log_probability = found
             symbols = 1 if skipped else symbols + 1
             at += skipped
-            token = Token(int(best.indices[skipped]), self._frame + at, float(best.values[skipped]))
-            tokens.append(token)
-            self._predicted, self._state = self._predict(token.id, self._state)
+            tokens.append(Token(id_, self._frame + at, log_probability))
+            # The label goes on as it is on the device; a copy of it to there would wait for it.
+            label = best.indices[skipped : skipped + 1][None]
+            self._predicted, self._state = self._predict(label, self._state)
             if symbols >= self._max_symbols:
                 at, symbols = at + 1, 0
         self._frame += count
         return tokens
 
-    def _predict(self, label: int | None, state: Any) -> tuple[Tensor, Any]:
-        import torch
-
-        labels = None if label is None else torch.tensor([[label]])
-        predicted, state = self._decoder.predict(labels, state, add_sos=False, batch_size=1)
+    def _predict(self, label: Tensor | None, state: Any) -> tuple[Tensor, Any]:
+        predicted, state = self._decoder.predict(label, state, add_sos=False, batch_size=1)
         return self._joint.project_prednet(predicted), state
+
+
+def _looked_at(best: Any) -> Iterator[tuple[int, float]]:
+    """The label and the log of the probability of each frame; waits for the device once.
+
+    `best`: `values`, float32, and `indices`, which float32 holds exactly up to 16 million.
+    """
+    import torch
+
+    labels, log_probabilities = torch.stack((best.indices.float(), best.values)).tolist()
+    return zip(map(int, labels), log_probabilities, strict=True)
 
 
 class Spelling:

@@ -14,6 +14,7 @@ from voicebot_local.errors import ConfigError, ModelError, OutOfMemory
 from voicebot_local.providers.asr.nemo_archive import open_archive
 from voicebot_local.providers.asr.nemo_build import build, max_symbols
 from voicebot_local.providers.asr.nemo_decode import Greedy, GreedyCtc, GreedyRnnt
+from voicebot_local.providers.asr.nemo_graph import GraphStep
 from voicebot_local.providers.asr.nemo_step import Step, record
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
 
@@ -127,7 +128,8 @@ class LoadedModel:
         """Mel frames (1, features, frames) of 16 kHz samples."""
         import torch
 
-        signal = torch.from_numpy(samples)[None].to(self.device)
+        # Memory that is not pinned is copied before this returns, so it may be changed afterwards.
+        signal = torch.from_numpy(samples)[None].to(self.device, non_blocking=True)
         mel, _ = self.nemo.preprocessor.featurizer(signal, self._length(len(samples)))
         return mel.to(self.dtype)
 
@@ -150,7 +152,7 @@ class LoadedModel:
         # How many a whole chunk gives is known, so nobody need wait for the device to say it.
         return frames if length == whole else frames[:, :, : int(count[0])], list(caches)
 
-    def record_step(self) -> bool:
+    def record_step(self, *, cuda_graph: bool) -> bool:
         """Record the encoder's step for the chosen lookahead, see `nemo_step`; False where that
         fails, and then each is made anew."""
         import torch
@@ -159,10 +161,15 @@ class LoadedModel:
         features = self.mel(np.zeros(self.window, np.float32)).shape[1]
         mel = torch.zeros(1, features, sizes.old + sizes.new, device=self.device, dtype=self.dtype)
         step = partial(self._step, drop=sizes.drop)
-        self._recorded = record(
-            lambda *inputs: step(*inputs), mel, sizes.old + 1, self.new_caches()
-        )
+        self._recorded = record(step, mel, sizes.old + 1, self.new_caches(), cuda_graph=cuda_graph)
         return self._recorded is not None
+
+    @property
+    def steps(self) -> str:
+        """How the encoder's steps are made, in words."""
+        if self._recorded is None:
+            return "one by one"
+        return "CUDA graph" if isinstance(self._recorded, GraphStep) else "recorded"
 
     def _length(self, frames: int) -> Tensor:
         """A length as NeMo wants it; filled on the device, since a copy to it would wait for it."""

@@ -2,7 +2,8 @@
 
 Of NeMo's step half is bookkeeping in Python: thousands of calls a chunk for modules and checks of
 types. Its shapes are the same chunk after chunk, so the operations can be recorded once and run by
-themselves. They are the same operations, and that is checked before they are used. The last chunk
+themselves: as a CUDA graph on a GPU, else by `torch.jit.trace`. They are the same operations, and
+that is checked before they are used. The last chunk
 may be cut short: it is filled up to a whole one, and its length says where it ends, as it would in
 a batch.
 """
@@ -13,6 +14,8 @@ import logging
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+from voicebot_local.providers.asr.nemo_graph import GraphStep
 
 Tensor: TypeAlias = Any
 Step: TypeAlias = Callable[..., tuple[Tensor, ...]]
@@ -25,28 +28,40 @@ _CHECKED = 3
 """Chunks compared from an empty cache, and as many from a full one."""
 
 
-def record(step: Step, mel: Tensor, shortest: int, caches: list[Tensor]) -> Step | None:
-    """`step`, recorded for the shapes of these inputs, for lengths from `shortest` to all of `mel`;
-    None, with the reason in the log, where it cannot be recorded or gives anything else than `step`
-    does."""
+def record(
+    step: Step, mel: Tensor, shortest: int, caches: list[Tensor], *, cuda_graph: bool = False
+) -> Step | None:
+    """`step`, recorded for the shapes of these inputs, for lengths from `shortest` to all of `mel`.
+
+    With `cuda_graph` as a `GraphStep`, else, or where that fails, by `torch.jit.trace`. None, with
+    the reason in the log, where it cannot be recorded or gives anything else than `step` does.
+    """
     import torch
 
-    try:
-        with torch.inference_mode(), warnings.catch_warnings():
-            # It warns that it is to be replaced, and where it takes a choice for granted.
-            warnings.simplefilter("ignore")
-            recorded: Step = torch.jit.trace(
-                step, (mel, _length(mel, mel.shape[2]), *caches), check_trace=False
-            )
-        difference = _difference(step, recorded, mel, shortest, caches)
-    except (RuntimeError, TypeError, ValueError, torch.jit.TracingCheckError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        logger.warning("the recognizer's step is not recorded: %s", reason)
-        return None
-    if difference > (1e-4 if mel.dtype == torch.float32 else 2e-2):
-        logger.warning("the recognizer's step is not recorded: it would differ by %.2g", difference)
-        return None
-    return recorded
+    inputs = (mel, _length(mel, mel.shape[2]), *caches)
+
+    def traced() -> Step:
+        made: Step = torch.jit.trace(lambda *given: step(*given), inputs, check_trace=False)
+        return made
+
+    ways: list[tuple[str, Callable[[], Step]]] = [("recorded", traced)]
+    if cuda_graph:
+        ways.insert(0, ("recorded as a CUDA graph", lambda: GraphStep(step, inputs)))
+    for name, way in ways:
+        try:
+            with torch.inference_mode(), warnings.catch_warnings():
+                # It warns that it is to be replaced, and where it takes a choice for granted.
+                warnings.simplefilter("ignore")
+                recorded = way()
+            difference = _difference(step, recorded, mel, shortest, caches)
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            logger.warning("the recognizer's step is not %s: %s", name, reason)
+            continue
+        if difference <= (1e-4 if mel.dtype == torch.float32 else 2e-2):
+            return recorded
+        logger.warning("the recognizer's step is not %s: it would differ by %.2g", name, difference)
+    return None
 
 
 def _length(mel: Tensor, length: int) -> Tensor:
