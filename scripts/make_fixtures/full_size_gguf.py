@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import gguf
 import numpy as np
 
-from scripts.make_fixtures.chat.bpe import train_bpe
+from scripts.make_fixtures.chat.bpe import SPECIAL_TOKENS, train_bpe
 from scripts.make_fixtures.chat.gguf_file import CHAT_TEMPLATE
 from scripts.make_fixtures.tiny_gguf import TEXT
 
@@ -115,10 +115,7 @@ def write_full_size(
     tokens, merges = train_bpe([TEXT], used_vocab)
     more = range(shape.vocab - len(tokens))
     tokens += [f"Ġ{made_up_word(n)}" if filled else f"<unused_more_{n}>" for n in more]
-    kinds = [
-        gguf.TokenType.UNUSED if token.startswith("<unused") else gguf.TokenType.NORMAL
-        for token in tokens
-    ]
+    kinds = [token_type(token) for token in tokens]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("llama-bpe")
     writer.add_token_list(tokens)
@@ -180,6 +177,14 @@ def _tile(kind: Any, dice: np.random.Generator) -> memoryview:
     else:  # Q6_K: numbers from 0 to 63, signed scales, then their scale.
         blocks[:, -2:] = np.frombuffer(np.array([1.1e-5], "<f2").tobytes(), np.uint8)
     return memoryview(blocks.tobytes())
+
+
+def token_type(token: str) -> gguf.TokenType:
+    """Control tokens are one token of a prompt each, as in the trained model."""
+    if token in SPECIAL_TOKENS:
+        return gguf.TokenType.CONTROL
+    unused = token.startswith("<unused")
+    return gguf.TokenType.UNUSED if unused else gguf.TokenType.NORMAL
 
 
 def _bytes(rows: tuple[int, ...], kind: Any) -> int:

@@ -7,6 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import gguf
 import pytest
 from packaging.requirements import Requirement
 
@@ -15,6 +16,8 @@ from scripts.gpu_check.__main__ import in_order
 from scripts.gpu_check.bars import bars, page
 from scripts.gpu_check.llama_build import flags
 from scripts.gpu_check.pack import fits, needed, portions, read_have
+from scripts.make_fixtures.chat.bpe import SPECIAL_TOKENS
+from scripts.make_fixtures.full_size_gguf import token_type
 from voicebot_local.gpu.arbiter import Grant
 from voicebot_local.gpu.queue import Outlook, Request
 from voicebot_local.paths import CHECKOUT
@@ -175,3 +178,10 @@ def test_the_first_item_of_every_part_is_done_before_any_second() -> None:
     items = ["environment.machine", "models.a", "models.b", "tts.half", "tts.full", "llm.both"]
     items += ["memory.half", "memory.full"]
     assert in_order(items) == [*items[:4], "llm.both", "memory.half", "tts.full", "memory.full"]
+
+
+def test_a_header_of_the_full_size_model_is_not_spelled_out() -> None:
+    """What is left to read after the user's turn is measured; spelled out it is four times that."""
+    tokens = [*SPECIAL_TOKENS, "a", "<unused_1>"]
+    control = [token for token in tokens if token_type(token) is gguf.TokenType.CONTROL]
+    assert control == list(SPECIAL_TOKENS)
