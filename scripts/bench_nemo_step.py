@@ -1,12 +1,14 @@
 """NeMo's recognizer by our streaming step against the library's own, in alternation.
 
     python -m scripts.bench_nemo_step [--model FILE] [--decoder rnnt] [--minutes 60] [--json FILE]
+                                      [--profile DIR]
 
 Both get the same mel frames; the library's step is `conformer_stream_step`, once a chunk, as
 its documentation says. Figures are for one chunk, its mel frames included: time by the clock and
 of the processor. `--minutes` then lets ours run through so much speech as one utterance, and says
 what a chunk costs in each minute; for `--decoder ctc` the library decodes all that was said again
-for each chunk, so its curve is measured too, for as long as `--stock-minutes`.
+for each chunk, so its curve is measured too, for as long as `--stock-minutes`. `--profile` writes,
+for each of the two, what the operations of one recording cost.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from scripts.profiling import profile
 from voicebot_local.paths import CHECKOUT
 from voicebot_local.providers.asr.nemo import NemoConfig, NemoEngine, _Utterance
 from voicebot_local.providers.base import RECOGNIZER_RATE, Samples
@@ -186,6 +189,19 @@ def by_minute(utterance: Own, sounds: list[Samples], minutes: float) -> list[dic
     return found
 
 
+def write_profiles(engine: NemoEngine, samples: Samples, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, kind in (("stock", Stock), ("own", Own)):
+        run(kind(engine), samples)
+        took: list[int] = []
+        found = profile(
+            lambda kind=kind, took=took: took.append(len(run(kind(engine), samples))), ""
+        )
+        chunk_ms = engine.info.details["chunk_ms"]
+        title = f"NeMo, {name} step, {engine._decoder}: {took[0]} chunks of {chunk_ms} ms"
+        (folder / f"nemo-{name}.txt").write_text(title + found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -201,6 +217,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--stock-minutes", type=float, default=0)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--profile", type=Path, metavar="DIR", help="where the time goes")
     options = parser.parse_args()
     config = NemoConfig(
         model=options.model.absolute(),
@@ -217,6 +234,9 @@ def main() -> None:
     if hasattr(engine._model.nemo, "ctc_decoder"):
         engine._model.nemo.change_decoding_strategy(decoder_type=engine._decoder, verbose=False)
     sounds = recordings(options.sounds)
+    if options.profile:
+        write_profiles(engine, sounds[0], options.profile)
+        return
     found = {
         "bench": "nemo",
         "device": engine.info.device,

@@ -50,6 +50,7 @@ def test_the_recognizer_hears_the_same_on_the_gpu(
         NemoConfig(model=DATA / "nemo_tiny.nemo", device="cuda", precision=precision)
     )
     assert engine.info.device.startswith("cuda:0 (")
+    assert engine.info.details["steps"] == "CUDA graph"
     weights = next(engine._model.nemo.encoder.parameters())
     assert weights.is_cuda
     assert str(weights.dtype) == f"torch.{precision}"
@@ -59,6 +60,22 @@ def test_the_recognizer_hears_the_same_on_the_gpu(
         *_, last = engine.transcribe(iter([samples]), lambda _: nullcontext())
         heard[name] = last.text
     assert heard == EXPECTED
+
+
+def test_the_recognizers_graph_hears_what_its_other_steps_hear() -> None:
+    samples, _ = soundfile.read(DATA / "nemo" / "timer.wav", dtype="float32")
+    config = NemoConfig(model=DATA / "nemo_tiny.nemo", device="cuda")
+    heard = []
+    for steps, change in {
+        "CUDA graph": {},
+        "recorded": {"cuda_graph": False},
+        "one by one": {"recorded": False},
+    }.items():
+        engine = NemoEngine(config.model_copy(update=change))
+        assert engine.info.details["steps"] == steps
+        blocks = (samples[at : at + 320] for at in range(0, len(samples), 320))
+        heard.append([said.text for said in engine.transcribe(blocks, lambda _: nullcontext())])
+    assert heard[0] == heard[1] == heard[2]
 
 
 # --- XTTS ---
