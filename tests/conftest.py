@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -38,21 +39,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--run-gpu") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--run-gpu: there is one GPU; run pytest without -n")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for mark in ("gpu", "soundcard"):
         chosen = [item for item in items if item.get_closest_marker(mark)]
         if chosen and not config.getoption(f"--run-{mark}"):
             config.hook.pytest_deselected(items=chosen)
             items[:] = [item for item in items if item not in chosen]
-            config.stash.setdefault(_LEFT_OUT, []).append(
-                f"{len(chosen)} {mark} tests were left out; --run-{mark} runs them"
-            )
+            said = f"{len(chosen)} {mark} tests were left out; --run-{mark} runs them"
+            _left_out(config).append(said)
         elif chosen and mark == "soundcard" and missing():
             raise pytest.UsageError(f"--run-soundcard: {missing()}")
 
 
+def _left_out(config: pytest.Config) -> list[str]:
+    """The lines about tests that were left out; a process of pytest-xdist sends its own home."""
+    if hasattr(config, "workeroutput"):
+        lines: list[str] = config.workeroutput.setdefault("left_out", [])
+        return lines
+    return config.stash.setdefault(_LEFT_OUT, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """All processes of pytest-xdist collect the same tests, so the lines of one say it all."""
+    told = getattr(node, "workeroutput", {})  # A process that crashed sends nothing.
+    if "left_out" in told:
+        node.config.stash[_LEFT_OUT] = told["left_out"]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in terminalreporter.config.stash.get(_LEFT_OUT, []):
+    for line in _left_out(terminalreporter.config):
         terminalreporter.write_line(line)
 
 

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from voicebot_local.paths import CHECKOUT
 
@@ -27,9 +28,15 @@ def make_tiny_xtts(directory: Path, *, endless: bool = False) -> Path:
 
     It speaks for about 1.6 s whatever the text; the `endless` one for as long as it is let.
     """
-    if (directory / "model.pth").is_file():
-        return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
+    # Tests run in two processes at once, and each may be the first that needs it.
+    with FileLock(f"{directory}.lock"):
+        if not (directory / "model.pth").is_file():
+            _make(directory, endless=endless)
+    return directory
+
+
+def _make(directory: Path, *, endless: bool) -> None:
     with tempfile.TemporaryDirectory(dir=directory.parent) as made:
         command = [sys.executable, "-m", "scripts.make_fixtures.xtts_tiny", f"{made}/xtts"]
         done = subprocess.run(
@@ -43,7 +50,6 @@ def make_tiny_xtts(directory: Path, *, endless: bool = False) -> Path:
         assert done.returncode == 0, done.stderr
         shutil.rmtree(directory, ignore_errors=True)
         Path(made, "xtts").rename(directory)
-    return directory
 
 
 @pytest.fixture(scope="session")
