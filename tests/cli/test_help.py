@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import typer
 
-from voicebot_local import __version__, cli
+from tests.cli.conftest import Run
+from voicebot_local import __version__
 from voicebot_local.cli.app import COMMANDS, app
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the program; its exit code, and what it wrote to stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["voicebot-local", *arguments])
-        monkeypatch.setenv("COLUMNS", "80")
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    return run
+def run(program: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the program in a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    return program
 
 
 def _paths(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from tests.cli.program import called
 from tests.cli.test_run_local import DATA, EXPECTED, local
 from tests.engines.xtts_fixture import VOICES, tiny_xtts
 
@@ -17,14 +17,7 @@ __all__ = ["local", "tiny_xtts"]
 
 
 def run(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "voicebot_local.cli", *map(str, arguments)],
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
+    done = called(*arguments, typed=typed)
     assert done.returncode == 0, done.stderr
     return done
 
