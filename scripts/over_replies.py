@@ -26,7 +26,7 @@ from voicebot_local import paths
 from voicebot_local.audio.level import LevelMeter
 from voicebot_local.audio.recording import Recording
 from voicebot_local.events import ReplyPaused, ReplyResumed, ReplyStopped, SessionStarted
-from voicebot_local.events_file import read_events
+from voicebot_local.events.file import read_events
 from voicebot_local.providers.base import RECOGNIZER_RATE as RATE
 from voicebot_local.providers.base import Samples
 

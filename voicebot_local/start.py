@@ -31,7 +31,7 @@ from voicebot_local.events import (
     MemoryPlanned,
     UsageReported,
 )
-from voicebot_local.events_file import EventsFile
+from voicebot_local.events.file import EventsFile
 from voicebot_local.gpu.memory import nvml_memory, unwatched
 from voicebot_local.gpu.plan import Plan
 from voicebot_local.gpu.planning import fitted, replanned

@@ -26,7 +26,7 @@ from voicebot_local.events import (
     VoiceActivity,
     to_json,
 )
-from voicebot_local.events_file import read_events
+from voicebot_local.events.file import read_events
 from voicebot_local.gpu.plots import draw_turn, read_turn
 from voicebot_local.gpu.trace import RULES, Report, Swaps, Waits, chrome_trace, examine
 

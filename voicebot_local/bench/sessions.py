@@ -16,7 +16,7 @@ from voicebot_local.bench.recordings import load_sound
 from voicebot_local.bench.results import SessionResult, TurnResult
 from voicebot_local.bench.spans import Span
 from voicebot_local.bench.words import word_errors
-from voicebot_local.events_file import read_events
+from voicebot_local.events.file import read_events
 
 AFTER_S = 0.3
 """The log's end of a turn may lie so far behind the recording's."""

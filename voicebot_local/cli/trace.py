@@ -14,7 +14,7 @@ from rich.text import Text
 
 from voicebot_local.errors import InputError
 from voicebot_local.events import Entry, SessionStarted
-from voicebot_local.events_file import read_events
+from voicebot_local.events.file import read_events
 from voicebot_local.gpu.plots import draw_turn
 from voicebot_local.gpu.trace import RULES, STEP_LIMIT_S, Report, chrome_trace, examine
 

@@ -11,7 +11,7 @@ in `SessionStarted`. Work on a reply is tagged `(turn, revision)`: a revision th
 stale wherever it surfaces.
 
 `reports`: devices, engines and services · `observations`: the user and the reply · `decisions` ·
-`log`: the order of all of them. Import them from here.
+`log`: the order of all of them. Import them from here. `file`: the log as a file, for itself.
 """
 
 from voicebot_local.events.decisions import (

@@ -12,7 +12,7 @@ from typing import Any
 
 from voicebot_local.errors import InputError
 from voicebot_local.events import DeviceSteps, Entry, SessionStarted, SpeechProduced
-from voicebot_local.events_file import read_events
+from voicebot_local.events.file import read_events
 from voicebot_local.gpu.conversation import TTS_TOKEN_S, Costs
 
 SHIPPED = Path(__file__).with_name("costs.toml")
