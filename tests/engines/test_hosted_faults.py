@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import AsyncIterator
+from itertools import groupby
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conformance.hosted_rows import ASSEMBLYAI, CARTESIA, ELEVENLABS, OPENAI, HostedRow
-from tests.servers.assemblyai import AssemblyAIServer
+from tests.servers.assemblyai import ENDED, PAUSED, SPEAKING, AssemblyAIServer
 from tests.servers.script import KEY, Fault, Script
 from voicebot_local.errors import (
     ProtocolViolation,
@@ -77,11 +78,24 @@ async def test_a_connection_that_is_cut_costs_one_turn(row: HostedRow) -> None:
 
 
 async def test_assemblyai_says_how_likely_the_turn_is_over() -> None:
+    """Hardly while the user speaks, rather in a pause, hardly again when the user goes on."""
+
+    async def with_a_pause() -> AsyncIterator[Samples]:
+        async for block in speech():
+            yield block
+        for _ in range(3):
+            yield np.zeros(1_600, np.float32)
+        async for block in speech():
+            yield block
+
     async with ASSEMBLYAI.connected(Script()) as provider:
         with anyio.fail_after(20):
-            async with provider.transcribe(speech()) as transcripts:
+            async with provider.transcribe(with_a_pause()) as transcripts:
                 heard = [it async for it in transcripts]
-    assert [it.end_of_turn for it in heard] == [0.1] * (len(heard) - 1) + [0.9]
+    told = [confidence for confidence, _ in groupby(it.end_of_turn for it in heard)]
+    assert told == [SPEAKING, PAUSED, SPEAKING, ENDED]
+    in_the_pause = [it for it in heard if it.end_of_turn == PAUSED]
+    assert [(it.text, it.is_final) for it in in_the_pause] == [("word0 word1", False)]
     assert all(it.confidence is None for it in heard)
 
 

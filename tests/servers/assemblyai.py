@@ -17,12 +17,18 @@ from tests.servers.sockets import SocketServer
 RATE = 16_000
 Hears = Callable[[np.ndarray, bool], str]
 """What is understood of an utterance so far, and whether it is over."""
+QUIET = 600
+"""Below this peak nobody speaks."""
+PAUSE_S = 0.16
+"""After so long a silence an utterance is complete, though its turn need not be."""
+SPEAKING, PAUSED, ENDED = 0.01, 0.7, 0.9
+"""How sure the service is that the turn is over."""
 
 
 def a_word_each_half_second(audio: np.ndarray, ended: bool) -> str:
     """One made-up word for each half second that is not silent."""
     halves = [audio[at : at + RATE // 2] for at in range(0, len(audio), RATE // 2)]
-    loud = [number for number, half in enumerate(halves) if np.abs(half).max(initial=0) > 600]
+    loud = [number for number, half in enumerate(halves) if np.abs(half).max(initial=0) > QUIET]
     return " ".join(f"word{number}" for number in loud)
 
 
@@ -67,7 +73,7 @@ class _Session:
         self._start = 0
         """Where the present turn begins in the session's audio."""
         self._order = 0
-        self._said = ""
+        self._said, self._paused = "", False
         self._began = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
@@ -106,9 +112,10 @@ class _Session:
         if self._server.limit_s is not None and ahead > self._server.limit_s:
             await self._socket.close(3007, "Audio transmission rate exceeded")
             return False
-        text = self._hears(self._audio[self._start :], False)
-        if text and text != self._said:
-            self._said = text
+        turn = self._audio[self._start :]
+        text, paused = self._hears(turn, False), _pauses(turn)
+        if text and (text, paused) != (self._said, self._paused):
+            self._said, self._paused = text, paused
             if await self._server.script.misbehave(
                 self._server.script.fault("middle"), self._socket
             ):
@@ -123,7 +130,7 @@ class _Session:
         if text:
             await self._socket.send(self._turn(text.capitalize() + ".", ended=True, formatted=True))
         self._order += 1
-        self._start, self._said = len(self._audio), ""
+        self._start, self._said, self._paused = len(self._audio), "", False
 
     def _turn(self, text: str, *, ended: bool, formatted: bool = False) -> str:
         words = text.split()
@@ -136,8 +143,8 @@ class _Session:
                 "turn_is_formatted": formatted,
                 "end_of_turn": ended,
                 "transcript": text,
-                "utterance": "",
-                "end_of_turn_confidence": 0.9 if ended else 0.1,
+                "utterance": text if self._paused and not ended else "",
+                "end_of_turn_confidence": ENDED if ended else PAUSED if self._paused else SPEAKING,
                 "words": [
                     {
                         "start": begin + number * step,
@@ -150,6 +157,12 @@ class _Session:
                 ],
             }
         )
+
+
+def _pauses(audio: np.ndarray) -> bool:
+    """Whether the speaker has been quiet for as long as completes an utterance."""
+    last = audio[-round(PAUSE_S * RATE) :]
+    return bool(np.abs(last).max(initial=0) <= QUIET)
 
 
 def listed(texts: Sequence[str]) -> Hears:
