@@ -22,19 +22,14 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
-import threading
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
-from typing import cast
 
-from tests.gpu.broker_process import broker_process
+from tests.gpu.broker_process import SteppingClient, broker_process
 from voicebot_local.gpu.lease import DeviceLease
 from voicebot_local.gpu.queue import Tenant
 
-SWITCH_S = 0.0005
-"""As in the engines' processes (s)."""
 STEP_S = 0.005
 TARGETS = {
     "step": ("median_s", 20e-6),
@@ -50,11 +45,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--client", nargs=2, metavar=("SOCKET", "TENANT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.client:
-        _client(*arguments.client)
-        return
     with tempfile.TemporaryDirectory(prefix="vb") as directory:
         address = str(Path(directory) / "broker")
         load = os.getloadavg()[0]
@@ -91,64 +82,14 @@ def _step(address: str, number: int = 50_000) -> dict[str, float]:
     return _figures(took[100:])
 
 
-class _Client:
-    """A process that steps at full tilt, and its steps as they come in."""
-
-    def __init__(self, address: str, tenant: Tenant) -> None:
-        self.steps: list[tuple[float, float]] = []
-        command = [sys.executable, "-m", "scripts.bench_broker", "--client", address, tenant]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            start, end = line.split()
-            self.steps.append((float(start), float(end)))
-
-    def wait_for(self, number: int) -> None:
-        wanted = len(self.steps) + number
-        while len(self.steps) < wanted and self.process.poll() is None:
-            sleep(0.001)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            assert self.process.stdin is not None
-            self.process.stdin.close()
-        self.process.wait()
-        self._reader.join()
-
-
-def _client(address: str, tenant: str) -> None:
-    """Steps of STEP_S, which leave the processor alone as work on a GPU does."""
-    sys.setswitchinterval(SWITCH_S)
-    over = threading.Event()
-    threading.Thread(target=_until_closed, args=(over,), daemon=True).start()
-    lease = DeviceLease(address, cast(Tenant, tenant))
-    lease.begin()
-    while not over.is_set():
-        lease.acquire()
-        start = monotonic()
-        sleep(STEP_S)
-        end = monotonic()
-        lease.release()
-        sys.stdout.write(f"{start!r} {end!r}\n")
-        sys.stdout.flush()
-    lease.close()
-
-
-def _until_closed(over: threading.Event) -> None:
-    sys.stdin.read()
-    over.set()
+def _client(address: str, tenant: Tenant) -> SteppingClient:
+    return SteppingClient(address, tenant, str(STEP_S))
 
 
 def _hand_over(address: str, number: int = 1000) -> dict[str, float]:
-    clients = [_Client(address, "llm"), _Client(address, "tts")]
+    clients = [_client(address, "llm"), _client(address, "tts")]
     for client in clients:
-        client.wait_for(number)
+        client.wait_for(number, within_s=120)
     for client in clients:
         client.close()
     steps = sorted((s, e, n) for n, client in enumerate(clients) for s, e in client.steps)
@@ -159,7 +100,7 @@ def _hand_over(address: str, number: int = 1000) -> dict[str, float]:
 def _cpu(address: str, broker: subprocess.Popen[str], others: int) -> float:
     """The share of a core that the broker's process uses."""
     tenants: list[Tenant] = ["llm", "tts"]
-    clients = [_Client(address, tenant) for tenant in tenants[: others + 1]]
+    clients = [_client(address, tenant) for tenant in tenants[: others + 1]]
     for client in clients:
         client.wait_for(50)
     began, used = monotonic(), _used_s(broker.pid)
@@ -179,7 +120,7 @@ def _recovery(address: str, kills: int, seed: int) -> dict[str, dict[str, float]
     """Kill whoever holds the device; how long until the others go on?"""
     dice = random.Random(seed)
     tenants: list[Tenant] = ["llm", "tts", "llm"]
-    clients = [_Client(address, tenant) for tenant in tenants]
+    clients = [_client(address, tenant) for tenant in tenants]
     either: list[float] = []
     both: list[float] = []
     while len(both) < kills:
@@ -195,13 +136,13 @@ def _recovery(address: str, kills: int, seed: int) -> dict[str, dict[str, float]
         either.append(min(waits))
         both.append(max(waits))
         victim.close()
-        clients[clients.index(victim)] = _Client(address, tenants[clients.index(victim)])
+        clients[clients.index(victim)] = _client(address, tenants[clients.index(victim)])
     for client in clients:
         client.close()
     return {"recovery, either": _figures(either), "recovery, both": _figures(both)}
 
 
-def _next_step(client: _Client, moment: float) -> float:
+def _next_step(client: SteppingClient, moment: float) -> float:
     """When its first step after `moment` began."""
     while True:
         started = [start for start, _ in client.steps[-50:] if start >= moment]

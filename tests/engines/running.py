@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import numpy as np
@@ -11,7 +11,23 @@ import numpy as np
 from voicebot_local.engines.client import EngineNotice, EngineSpec, LocalEngine, Placement, running
 from voicebot_local.engines.connection import EngineLimits
 from voicebot_local.engines.faces import EngineChatModel
+from voicebot_local.engines.steps import Cancelled
 from voicebot_local.providers.base import Message, Samples
+
+
+class CountedSteps:
+    """Counts steps by kind, and cancels when `allowed` of them have been begun."""
+
+    def __init__(self, allowed: int | None = None) -> None:
+        self.begun: list[str] = []
+        self.allowed = allowed
+
+    @contextmanager
+    def __call__(self, kind: str) -> Iterator[None]:
+        if self.allowed is not None and len(self.begun) >= self.allowed:
+            raise Cancelled
+        self.begun.append(kind)
+        yield
 
 
 @asynccontextmanager

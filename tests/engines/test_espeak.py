@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from tests.engines.running import CountedSteps
 from voicebot_local.engines.steps import Cancelled
 from voicebot_local.errors import ConfigError, ProviderUnavailable
 from voicebot_local.providers.base import Samples, SpokenAudio
@@ -17,29 +18,16 @@ from voicebot_local.providers.tts.espeak import EspeakConfig, EspeakEngine
 RATE = 22_050
 
 
-class CountedSteps:
-    """Counts steps, and cancels when `allowed` of them have been begun."""
-
-    def __init__(self, allowed: int | None = None) -> None:
-        self.begun = 0
-        self.allowed = allowed
-
-    @contextmanager
-    def __call__(self, kind: str) -> Iterator[None]:
-        assert kind == "block"
-        if self.allowed is not None and self.begun >= self.allowed:
-            raise Cancelled
-        self.begun += 1
-        yield
-
-
 @pytest.fixture(scope="module")
 def engine() -> EspeakEngine:
     return EspeakEngine(EspeakConfig())
 
 
 def speak(engine: EspeakEngine, *clauses: str) -> list[SpokenAudio]:
-    return list(engine.speak(iter(clauses), CountedSteps()))
+    steps = CountedSteps()
+    spoken = list(engine.speak(iter(clauses), steps))
+    assert set(steps.begun) <= {"block"}
+    return spoken
 
 
 def audio_of(spoken: list[SpokenAudio]) -> Samples:
@@ -120,7 +108,7 @@ def test_a_cancelled_call_ends_within_a_block_and_the_next_works(engine: EspeakE
     spoken = []
     with pytest.raises(Cancelled):
         spoken.extend(engine.speak(iter(["One two three four five six seven eight."]), steps))
-    assert steps.begun == 8
+    assert steps.begun == ["block"] * 8
     assert len(audio_of(spoken)) < len(whole) / 2
     again = audio_of(speak(engine, "One two three four five six seven eight."))
     assert abs(len(again) - len(whole)) < 10

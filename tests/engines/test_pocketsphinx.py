@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import soundfile
 import soxr
 
 from scripts.make_fixtures.starter_accuracy import noises
+from tests.engines.running import CountedSteps
 from voicebot_local import paths
 from voicebot_local.engines.steps import Cancelled
 from voicebot_local.errors import ModelError
@@ -23,21 +23,6 @@ from voicebot_local.providers.asr.pocketsphinx import PocketsphinxConfig, Pocket
 from voicebot_local.providers.base import Samples, Transcript
 
 TURNS = tomllib.loads((paths.examples_dir() / "conversation.toml").read_text("utf-8"))["turn"]
-
-
-class CountedSteps:
-    """Counts steps, and cancels when `allowed` of them have been begun."""
-
-    def __init__(self, allowed: int | None = None) -> None:
-        self.begun = 0
-        self.allowed = allowed
-
-    @contextmanager
-    def __call__(self, kind: str) -> Iterator[None]:
-        if self.allowed is not None and self.begun >= self.allowed:
-            raise Cancelled
-        self.begun += 1
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +105,7 @@ def test_a_cancelled_call_ends_at_its_step_and_the_next_works(
     steps = CountedSteps(allowed)
     with pytest.raises(Cancelled):
         list(engine.transcribe(iter([audio]), steps))
-    assert steps.begun == allowed
+    assert len(steps.begun) == allowed
     assert transcribe(engine, audio)[-1].text == TURNS[4]["transcript"]
 
 

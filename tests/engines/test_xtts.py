@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tests.engines.running import CountedSteps
 from tests.engines.xtts_fixture import endless_xtts, tiny_xtts
 from voicebot_local.engines.steps import Cancelled
 from voicebot_local.errors import ConfigError, VoicebotError
@@ -27,21 +27,6 @@ TEXTS = {
     "19 words": WORDS + "if you like.",
     "60 words": (WORDS * 4)[:240],
 }
-
-
-class CountedSteps:
-    """Counts steps by kind, and cancels when `allowed` of them have been begun."""
-
-    def __init__(self, allowed: int | None = None) -> None:
-        self.begun: list[str] = []
-        self.allowed = allowed
-
-    @contextmanager
-    def __call__(self, kind: str) -> Iterator[None]:
-        if self.allowed is not None and len(self.begun) >= self.allowed:
-            raise Cancelled
-        self.begun.append(kind)
-        yield
 
 
 def engine_of(model: Path, **settings: Any) -> XttsEngine:

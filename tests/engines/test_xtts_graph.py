@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engines.test_xtts import WORDS, CountedSteps, engine_of, say
+from tests.engines.running import CountedSteps
+from tests.engines.test_xtts import WORDS, engine_of, say
 from tests.engines.xtts_fixture import endless_xtts
 from voicebot_local.engines.steps import Cancelled
 from voicebot_local.providers.tts.xtts import XttsEngine

@@ -1,4 +1,6 @@
-"""A client of the broker for tests: steps at full tilt, and says when.
+"""A client of the broker for tests and measurements: steps at full tilt, and says when.
+
+Its steps leave the processor alone, as work on a GPU does.
 
     python -m tests.gpu.lease_client SOCKET TENANT STEP_S [hang]
 
@@ -16,10 +18,14 @@ from typing import cast
 from voicebot_local.gpu.lease import DeviceLease
 from voicebot_local.gpu.queue import Tenant
 
+SWITCH_S = 0.0005
+"""As in the engines' processes (s)."""
+
 
 def main() -> None:
     address, tenant, step_s = sys.argv[1], cast(Tenant, sys.argv[2]), float(sys.argv[3])
     hangs = sys.argv[4:] == ["hang"]
+    sys.setswitchinterval(SWITCH_S)
     over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
     lease = DeviceLease(address, tenant)

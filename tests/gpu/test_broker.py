@@ -6,8 +6,6 @@ import itertools
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,11 +15,9 @@ from time import sleep
 
 import pytest
 
-from tests.gpu.broker_process import broker_process
+from tests.gpu.broker_process import SteppingClient, broker_process
 from voicebot_local.engines.steps import Interrupted
 from voicebot_local.gpu.lease import BrokerGone, DeviceLease
-
-Interval = tuple[float, float]
 
 
 class RunningBroker:
@@ -31,58 +27,16 @@ class RunningBroker:
         self.address = str(Path(directory) / "broker")
         self._running = ExitStack()
         self.process = self._running.enter_context(broker_process(self.address, limit_s, kill_s))
-        self.clients: list[RunningClient] = []
+        self.clients: list[SteppingClient] = []
 
-    def client(self, *arguments: str) -> RunningClient:
-        self.clients.append(RunningClient(self.address, *arguments))
+    def client(self, *arguments: str) -> SteppingClient:
+        self.clients.append(SteppingClient(self.address, *arguments))
         return self.clients[-1]
 
     def close(self) -> None:
         for client in self.clients:
             client.close()
         self._running.close()
-
-
-class RunningClient:
-    """See `lease_client.py`; `steps` grows while it runs."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.steps: list[Interval] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.gpu.lease_client", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            start, end = line.split()
-            self.steps.append((float(start), float(end)))
-
-    def wait_for(self, steps: int) -> None:
-        wanted = len(self.steps) + steps
-        for _ in range(2000):
-            if len(self.steps) >= wanted:
-                return
-            sleep(0.01)
-        pytest.fail("the client makes no steps")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.close()
-
-    def close(self) -> None:
-        for pipe in (self.process.stdin,):
-            if pipe is not None and not pipe.closed:
-                pipe.close()
-        self.process.wait()
-        self._reader.join()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 @pytest.fixture

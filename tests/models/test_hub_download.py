@@ -54,6 +54,14 @@ def thinker(hub: Hub, manifest: Manifest, root: Path) -> RemoteFile:
     return file
 
 
+def arrived(file: RemoteFile, root: Path, count: int) -> Path:
+    """The part of `file` that an earlier download left: its first `count` bytes."""
+    part = part_of(file, root)
+    part.parent.mkdir(parents=True)
+    part.write_bytes(WEIGHTS[:count])
+    return part
+
+
 def fetch(hub: Hub, root: Path, file: RemoteFile) -> Told:
     told = Told()
     Fetch(HubSource(hub.endpoint), root, told, threading.Event(), 0.001).fetch(file)
@@ -111,9 +119,7 @@ def test_a_connection_that_is_cut_is_taken_up_where_it_broke(
 
 def test_what_arrived_before_is_not_fetched_again(hub: Hub, manifest: Manifest, root: Path) -> None:
     file = thinker(hub, manifest, root)
-    part = part_of(file, root)
-    part.parent.mkdir(parents=True)
-    part.write_bytes(WEIGHTS[:300_000])
+    arrived(file, root, 300_000)
     told = fetch(hub, root, file)
     check_whole(root, "thinker.gguf")
     assert told.lines[0] == "thinker.gguf from 300000"
@@ -124,9 +130,7 @@ def test_a_server_that_ignores_ranges_makes_it_begin_anew(
     hub: Hub, manifest: Manifest, root: Path
 ) -> None:
     file = thinker(hub, manifest, root)
-    part = part_of(file, root)
-    part.parent.mkdir(parents=True)
-    part.write_bytes(WEIGHTS[:300_000])
+    arrived(file, root, 300_000)
     hub.faults = [Fault("blobs", "ignore range")]
     told = fetch(hub, root, file)
     check_whole(root, "thinker.gguf")
@@ -174,9 +178,7 @@ def test_a_hub_that_stays_busy_is_given_up_with_what_arrived_kept(
     hub: Hub, manifest: Manifest, root: Path
 ) -> None:
     file = thinker(hub, manifest, root)
-    part = part_of(file, root)
-    part.parent.mkdir(parents=True)
-    part.write_bytes(WEIGHTS[:100_000])
+    part = arrived(file, root, 100_000)
     hub.faults = [Fault("resolve", "status", status=503)] * MOST_TRIES
     with pytest.raises(ModelError, match=rf"503\), {MOST_TRIES} times in a row") as caught:
         fetch(hub, root, file)
@@ -323,9 +325,7 @@ def test_no_room_is_said_before_the_first_byte(hub: Hub, manifest: Manifest, roo
 
 def test_what_is_here_already_needs_no_room(hub: Hub, manifest: Manifest, root: Path) -> None:
     file = thinker(hub, manifest, root)
-    part = part_of(file, root)
-    part.parent.mkdir(parents=True)
-    part.write_bytes(WEIGHTS[:300_000])
+    arrived(file, root, 300_000)
     require_room(Needs((file,), ()), root, lambda _: file.size - 300_000 + 200_000_000)
 
 
