@@ -120,8 +120,9 @@ def _request(seen: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     return {"path": path, **body} if body else {}
 
 
-def _served(stage: str, took_s: float) -> dict[str, Any]:
-    return {"stage": stage, "ms": round(took_s * 1000, 1)}
+def _served(stage: str, answered: tuple[float, float]) -> dict[str, Any]:
+    asked_s, answered_s = answered
+    return {"stage": stage, "asked_s": asked_s, "answered_s": answered_s}
 
 
 def options() -> argparse.Namespace:
@@ -145,7 +146,11 @@ def options() -> argparse.Namespace:
     add("--voice", choices=["elevenlabs", "cartesia"], default="elevenlabs")
     add("--config", type=Path, default=ROOT / ".cache" / "fake-cloud.toml", help="written anew")
     add("--requests", type=Path, help="write each chat request to this file, a JSON line each")
-    add("--served", type=Path, help="write to this file how late each first answer really was")
+    add(
+        "--served",
+        type=Path,
+        help="write to this file when each first answer was asked for and when given",
+    )
     return parser.parse_args()
 
 
@@ -164,7 +169,7 @@ async def serve(chosen: argparse.Namespace) -> None:
     if chosen.served is not None:
         chosen.served.write_text("")
         for stage, script in (("asr", heard), ("llm", thoughts), ("tts", said)):
-            script.took_s = _Written(chosen.served, partial(_served, stage))
+            script.answered = _Written(chosen.served, partial(_served, stage))
     async with AsyncExitStack() as servers:
         enter = servers.enter_async_context
         hearing = await enter(AssemblyAIServer(heard, ears).running())

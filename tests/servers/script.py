@@ -38,8 +38,9 @@ class Script:
     faults: deque[Fault] = field(default_factory=deque)
     seen: list[Any] = field(default_factory=list)
     """What the clients sent, in order."""
-    took_s: list[float] = field(default_factory=list)
-    """How long each first answer really took: a machine that is busy makes it later."""
+    answered: list[tuple[float, float]] = field(default_factory=list)
+    """When each first answer was asked for and when it was given, on the loop's clock: a machine
+    that is busy makes it later."""
     connections: int = 0
     open_now: int = 0
 
@@ -47,7 +48,7 @@ class Script:
         """Wait until the first answer to what was asked then, on the loop's clock, is due."""
         clock = asyncio.get_running_loop().time
         await asyncio.sleep(asked_at + self.first_s - clock())
-        self.took_s.append(clock() - asked_at)
+        self.answered.append((asked_at, clock()))
 
     def fault(self, at: str) -> Fault | None:
         """The next fault, if this is its moment."""
