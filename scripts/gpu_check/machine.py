@@ -40,7 +40,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count() or 0,
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
-        "state": _said("git", "-C", str(CHECKOUT), "rev-parse", "--short", "HEAD"),
+        "commit": _said("git", "-C", str(CHECKOUT), "rev-parse", "--short", "HEAD"),
         **{name: _version(name) for name in PACKAGES},
         "torch_cuda": _asked("import torch; print(torch.version.cuda or '')"),
         "llama_gpu": _asked(

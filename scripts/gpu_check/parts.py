@@ -254,12 +254,21 @@ def _conversation(setting: Setting, parking: str) -> Values:
     swaps = {
         f"{swap['tenant']} {swap['move']}, median s": swap["median_s"] for swap in report["swaps"]
     }
+    stages = [turn["stages_ms"] for turn in turns if turn["stages_ms"]]
+    medians = {
+        f"of it, {stage.replace('_', ' ')}, median ms": median(
+            one[stage] for one in stages if one[stage] is not None
+        )
+        for stage in (stages[0] if stages else ())
+        if any(one[stage] is not None for one in stages)
+    }
     return {
         "turns": len(turns),
-        "voice to voice, ms": ", ".join(f"{value:.0f}" for value in latencies),
-        "overlap_s": report["overlap_s"],
-        "gaps": len(report["underruns"]),
-        "violations": len(report["violations"]),
+        "voice to voice, ms, turn by turn": ", ".join(f"{value:.0f}" for value in latencies),
+        **medians,
+        "chat model and synthesizer at work at once, s": report["overlap_s"],
+        "gaps in what was heard": len(report["underruns"]),
+        "violations of the broker's rules": len(report["violations"]),
         **swaps,
         "stages_ms": [turn["stages_ms"] for turn in turns],
         "waits": report["waits"],

@@ -15,10 +15,13 @@ PAGE = """\
 
 Made by `scripts/gpu_check.sh`; the figures, with more of them, are in `{file}`. {kind}
 
+*Stock* is the way of the library that an engine is made of, *ours* this project's; the two
+alternate within one run, and figures are medians where nothing else is said.
+
 """
 REAL = (
     "The models have the published shapes and random weights: the time and the memory of the "
-    "trained ones, no sense in what is said. Stock and ours alternate within one run."
+    "trained ones, no sense in what is said."
 )
 TINY = "**A run on the processor with tiny models, which only tries the script: no figure counts.**"
 
