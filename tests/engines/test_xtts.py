@@ -140,6 +140,25 @@ def test_without_a_gpu_nothing_is_recorded_and_that_is_said(
     np.testing.assert_array_equal(say(speaks, "Hello."), before)
 
 
+def test_the_vocoder_sees_few_lengths(endless: XttsEngine) -> None:
+    """A GPU's library chooses its kernels anew for each; `warm` has it do so beforehand."""
+    from voicebot_local.providers.tts.xtts_decode import OwnDecoder
+
+    decoder, lengths = endless._decoder, list[int]()
+    assert isinstance(decoder, OwnDecoder)
+    generator = endless.model.hifigan_decoder.waveform_decoder
+    with generator.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[-1])):
+        decoder.warm()
+        warmed = set(lengths)
+        lengths.clear()
+        for tokens in (36, 41, 58):
+            for _ in decoder.speak(endless._piece(WORDS, tokens), CountedSteps()):
+                pass
+    beginning = lengths[0]
+    assert lengths.count(beginning) == 3
+    assert set(lengths) - {beginning} <= warmed
+
+
 def test_a_short_word_gets_little_time(endless: XttsEngine) -> None:
     assert len(say(endless, "Yes.")) < 2.2 * 24_000
 

@@ -98,6 +98,8 @@ def test_a_token_waits_once_and_a_chunk_is_copied_once(
         watched.take()
         vocoder = WindowedVocoder(model.hifigan_decoder)
         embedding = torch.zeros(1, 512, 1, device="meta")
+        vocoder.warm(embedding)
+        assert watched.take()[1] == []
         for last in (False, True):
             assert len(vocoder.more(loop.latents, embedding, last=last))
             assert watched.take()[1] == ["a copy out"]

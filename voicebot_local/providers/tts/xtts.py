@@ -199,6 +199,7 @@ class XttsEngine:
         self._warm_with(piece)
         decoder = self._decoder
         if isinstance(decoder, OwnDecoder) and self.model.device.type == "cuda":
+            decoder.warm()
             recorded = self._config.cuda_graph and decoder.record(piece)
             self.info.details["steps"] = "recorded" if recorded else "one by one"
             self._warm_with(piece)

@@ -57,6 +57,10 @@ class OwnDecoder:
         self._chunks = chunks
         self._graphs: StepGraphs | None = None
 
+    def warm(self) -> None:
+        """Let a GPU's library choose its kernels for the windows of later sound."""
+        self._vocoder.warm(self._voice.embedding)
+
     def record(self, piece: Piece) -> bool:
         """Record the step on a GPU, see `xtts_graph`; `piece` is any text. False where it fails."""
         from voicebot_local.providers.tts.xtts_graph import record

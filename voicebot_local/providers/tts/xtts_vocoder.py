@@ -17,6 +17,12 @@ UNSETTLED_FRAMES = 5
 """Frames at the end that still change when a latent follows: interpolation clamps there, first the
 last 2 of 4 frames a latent, then as many again and one more, stretched by 160/147."""
 
+_UNIT = 29
+"""Windows are so many frames, or a multiple: on a GPU each new length has its kernels chosen anew.
+Four of them are what 20 tokens need, the default; the last window may have five. Only a window that
+begins where the piece does may have any length."""
+_UNITS = 5
+
 
 class WindowedVocoder:
     """The HiFi-GAN of XTTS over a growing number of latents, each frame vocoded once.
@@ -33,6 +39,14 @@ class WindowedVocoder:
     def begin(self) -> None:
         self._done = 0
 
+    def warm(self, embedding: Any) -> None:
+        """Run each of the usual lengths of a window once."""
+        with torch.inference_mode():
+            width = self._decoder.waveform_decoder.conv_pre.in_channels
+            for units in range(1, _UNITS + 1):
+                frames = torch.zeros(1, width, units * _UNIT, device=embedding.device)
+                self._decoder.waveform_decoder(frames, g=embedding)
+
     def more(self, latents: Any, embedding: Any, *, last: bool) -> Samples:
         """What can be said for sure after `latents`, (n, width): float32 samples, 24 kHz.
 
@@ -45,8 +59,9 @@ class WindowedVocoder:
             end = total if last else total - CONTEXT_FRAMES - UNSETTLED_FRAMES
             if end <= self._done:
                 return np.zeros(0, np.float32)
-            left = max(0, self._done - CONTEXT_FRAMES)
             right = min(total, end + CONTEXT_FRAMES)
+            needed = right - max(0, self._done - CONTEXT_FRAMES)
+            left = max(0, right - -(-needed // _UNIT) * _UNIT)
             wave = self._decoder.waveform_decoder(frames[..., left:right], g=embedding)[0, 0]
             wave = wave[(self._done - left) * self._hop : (end - left) * self._hop]
             self._done = end
