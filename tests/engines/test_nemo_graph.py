@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.engines.test_xtts import CountedSteps
+from tests.engines.running import CountedSteps
 from voicebot_local.engines.steps import Cancelled
 from voicebot_local.providers.asr.nemo import NemoConfig, NemoEngine, _Utterance
 

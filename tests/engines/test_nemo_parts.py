@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.engines.test_xtts import CountedSteps
+from tests.engines.running import CountedSteps
 from voicebot_local.providers.asr import nemo_parts
 from voicebot_local.providers.asr.nemo import NemoConfig, NemoEngine
 from voicebot_local.providers.asr.nemo_archive import open_archive
