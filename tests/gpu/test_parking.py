@@ -43,7 +43,7 @@ def test_parked_by_turns_the_replies_are_the_same(
         config.write_text(f'{local.read_text()}\n[gpu]\nparking = "{parking}"\n')
         events = tmp_path / f"{parking}.jsonl"
         recordings = inputs(*(DATA / "nemo" / f"{name}.wav" for name in NAMES))
-        done = converse("--config", config, *recordings, "--events", events)
+        done = converse("--config", config, "--pace", "fast", *recordings, "--events", events)
         assert done.code == 0, done.said
         log = read_log(events)
         drafts = {} if parking == "never" else {"max_revisions": 0}
