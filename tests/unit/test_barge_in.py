@@ -131,8 +131,8 @@ def test_lists_can_be_set_and_a_language_without_lists_has_none() -> None:
 
 def overlapped(settings: TurnSettings = SETTINGS) -> Talk:
     t = replying(audible=True, settings=settings)
-    assert t.speak(0.09) == []
-    paused, started = t.speak(0.05)
+    assert t.speak(0.06) == []
+    paused, started = t.speak(0.03)
     assert paused == ReplyPaused(1, 0)
     assert isinstance(started, SpeechStarted)
     assert (started.turn, started.part, started.again) == (2, 0, False)

@@ -197,11 +197,11 @@ class TurnSettings(BaseModel):
         "false saves the work.",
     )
     barge_in_s: float = Field(
-        0.1,
+        0.09,
         gt=0,
         le=5,
-        description="Speech over a reply that makes it pause (s); shorter reacts sooner, and to "
-        "more noises.",
+        description="Speech over a reply that makes it pause (s), counted in windows of 32 ms; "
+        "shorter reacts sooner, and to more noises.",
     )
     barge_in_words: int = Field(
         2,
