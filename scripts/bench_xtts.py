@@ -39,7 +39,8 @@ from voicebot_local.providers.tts.xtts_tokens import Sampling
 TEXT = "we can go to the old red bar by the sea and sit in the sun all day if you like."
 TOKENS = (20, 50, 100, 200, 388)
 TOKEN_S = 1024 / 22050
-PROFILED = 50
+COUNTED = 20
+PROFILED = 100
 COMPARED = 40
 
 Decoder = Literal["own", "stock"]
@@ -108,19 +109,19 @@ class Measured:
         import torch
 
         counts = []
-        for tokens in (PROFILED, 2 * PROFILED):
+        for tokens in (COUNTED, 2 * COUNTED):
             with torch.profiler.profile(acc_events=True) as seen, _unwatched_vocoder(self):
                 self.speak(tokens)
             calls = [it.count for it in seen.key_averages() if it.key.startswith("aten::")]
             counts.append(sum(calls))
-        return (counts[1] - counts[0]) / PROFILED
+        return (counts[1] - counts[0]) / COUNTED
 
     def profile(self, folder: Path) -> None:
         """Write where the time of 100 tokens goes."""
-        tokens = 2 * PROFILED
-        self.speak(tokens)
-        title = f"XTTS, {self.decoder}: {tokens} tokens and their sound, {self.engine.info.device}"
-        text = profile(lambda: self.speak(tokens), title)
+        self.speak(PROFILED)
+        device = self.engine.info.device
+        title = f"XTTS, {self.decoder}: {PROFILED} tokens and their sound, {device}"
+        text = profile(lambda: self.speak(PROFILED), title)
         (folder / f"xtts-{self.decoder}.txt").write_text(text)
 
     def difference(self) -> float | None:
