@@ -30,6 +30,10 @@ _LONGEST_BLOCK = RECOGNIZER_RATE
 is not copied anew for every chunk of it."""
 
 
+_REHEARSED = 3
+"""Chunks of silence before the first utterance, beside the first of their kind."""
+
+
 class NemoConfig(ProviderConfig):
     """How NeMo recognizes speech."""
 
@@ -180,8 +184,10 @@ class NemoEngine:
 
     def _warm_up(self) -> None:
         """Let libraries allocate and choose kernels before somebody waits for them."""
-        utterance = _Utterance(self._model, self._decoder)
-        utterance.mel.add(np.zeros(RECOGNIZER_RATE * 3, np.float32))
+        utterance, model = _Utterance(self._model, self._decoder), self._model
+        first, later = (model.chunk_sizes(first=which).new for which in (True, False))
+        frames = first + _REHEARSED * later
+        utterance.mel.add(np.zeros(frames * model.hop + model.window, np.float32))
         while utterance.has_chunk:
             utterance.step()
 

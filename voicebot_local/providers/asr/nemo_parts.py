@@ -214,8 +214,8 @@ def build_parts(config: dict[str, Any], weights: dict[str, Any]) -> Any:
     model has them, `joint` and `ctc_decoder`, as NeMo's own model of this configuration has them.
 
     `config` is that of a checked archive, the tokenizer's path in it that of a file; it is not
-    changed. Raises what NeMo or torch raises for a configuration or weights they dislike, weights
-    that are missing or too many included.
+    changed. `weights` become the module's own. Raises what NeMo or torch raises for a configuration
+    or weights they dislike, weights that are missing or too many included.
     """
     import torch
 
@@ -250,7 +250,13 @@ def build_parts(config: dict[str, Any], weights: dict[str, Any]) -> Any:
                 parts.ctc_decoder = _make(classes, _ctc(ctc, parts.encoder, vocabulary))
         else:
             parts.decoder = _make(classes, _ctc(config["decoder"], parts.encoder, vocabulary))
-    parts.load_state_dict(weights)
+    own = parts.state_dict()
+    given = {
+        name: weight.to(own[name].dtype).contiguous() if name in own else weight
+        for name, weight in weights.items()
+    }
+    # Taken, not copied: else the memory of both would be needed, and not all of it given back.
+    parts.load_state_dict(given, assign=True)
     return parts
 
 
@@ -274,8 +280,8 @@ def _make(classes: Mapping[str, Any], config: dict[str, Any]) -> Any:
 
 
 def _undrawn() -> Any:
-    """Within it no random numbers are drawn for weights, as these are loaded afterwards: for 600
-    million of them that would take seconds."""
+    """Within it weights are left as memory was, as all are loaded afterwards: to draw 600 million
+    random numbers would take seconds, and the memory for them."""
     from torch import Tensor
     from torch.overrides import TorchFunctionMode
 
@@ -283,8 +289,11 @@ def _undrawn() -> Any:
         def __torch_function__(
             self, function: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
+            kwargs = kwargs or {}
             if function in (Tensor.uniform_, Tensor.normal_):
                 return args[0]
-            return function(*args, **(kwargs or {}))
+            if getattr(function, "__module__", "") == "torch.nn.init":
+                return kwargs["tensor"] if "tensor" in kwargs else args[0]
+            return function(*args, **kwargs)
 
     return Undrawn()

@@ -24,7 +24,7 @@ frames, how many of them count, and the three caches after it)."""
 
 logger = logging.getLogger(__name__)
 
-_CHECKED = 3
+_CHECKED = 2
 """Chunks compared from an empty cache, and as many from a full one."""
 
 
