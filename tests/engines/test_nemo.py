@@ -13,6 +13,7 @@ import soundfile
 from voicebot_local.engines.steps import CallSteps, Cancelled
 from voicebot_local.errors import ConfigError, ModelError
 from voicebot_local.providers.asr.nemo import NemoConfig, NemoEngine, _Utterance
+from voicebot_local.providers.asr.nemo_build import import_nemo
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("nemo")
@@ -40,9 +41,9 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def nemo(engine):
+def nemo():
     """The same model as NeMo itself restores it."""
-    engine()
+    import_nemo()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from nemo.collections.asr.models import ASRModel
@@ -342,9 +343,9 @@ def test_a_missing_model_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["ctc", "rnnt"])
-def test_models_with_one_decoder(tmp_path, monkeypatch, engine, kind):
+def test_models_with_one_decoder(tmp_path, monkeypatch, kind):
     """Random weights: that they load, offer what they have, and stream, is all there is to see."""
-    engine()
+    import_nemo()
     from scripts.make_fixtures.asr.model import Size, build, train_tokenizer
     from scripts.make_fixtures.asr.speech import SENTENCES
 
