@@ -23,9 +23,13 @@ from voicebot_local.events import (
     UserTyped,
 )
 from voicebot_local.turns.barge_in import BargeIn, Overlap
+from voicebot_local.turns.endpointing import SpeechRun
 from voicebot_local.turns.interjections import Interjections, words_of
+from voicebot_local.turns.overlapping import Overlapping
+from voicebot_local.turns.parts import Parts
 from voicebot_local.turns.settings import TurnSettings
 from voicebot_local.turns.states import State
+from voicebot_local.turns.turn import Turn
 
 SETTINGS = TurnSettings()
 
@@ -39,7 +43,7 @@ def judge(
     sure: str | None = None,
 ) -> str | None:
     sure = text if sure is None else sure
-    return BargeIn(SETTINGS).judge(Overlap(since_s, voiced_s, text, sure, complete))
+    return BargeIn(SETTINGS).judge(Overlap(since_s, voiced_s, voiced_s, text, sure, complete))
 
 
 @pytest.mark.parametrize(
@@ -66,18 +70,18 @@ def test_signs_of_listening_and_single_words_go_on_once_they_are_over(text: str)
 def test_words_that_the_recognizer_doubts_do_not_yield() -> None:
     starter = BargeIn(TurnSettings(barge_in_confidence=0.15))
     for confidence, verdict in ((0.1, "go on"), (0.2, "yield"), (None, "yield")):
-        over = Overlap(0.9, 0.5, "you do", "you do", complete=True, confidence=confidence)
+        over = Overlap(0.9, 0.5, 0.5, "you do", "you do", complete=True, confidence=confidence)
         assert starter.judge(over) == verdict
-    stop = Overlap(0.9, 0.5, "stop", "stop", complete=True, confidence=0.1)
+    stop = Overlap(0.9, 0.5, 0.5, "stop", "stop", complete=True, confidence=0.1)
     assert starter.judge(stop) == "yield"
 
 
 @pytest.mark.parametrize(
-    ("text", "voiced_s", "confidence", "verdict"),
+    ("text", "lasted_s", "confidence", "verdict"),
     [
         ("oak you", 0.5, 0.9, "go on"),
-        ("tell me more", 0.74, 0.9, "go on"),
-        ("tell me more", 0.76, 0.9, "yield"),
+        ("tell me more", 0.69, 0.9, "go on"),
+        ("tell me more", 0.71, 0.9, "yield"),
         ("who are you", 0.5, 0.9, "yield"),
         ("who are you", 0.5, None, "yield"),
         ("who are you", 0.5, 0.3, "go on"),
@@ -86,16 +90,30 @@ def test_words_that_the_recognizer_doubts_do_not_yield() -> None:
     ],
 )
 def test_words_may_have_to_last_unless_they_are_a_whole_question(
-    text: str, voiced_s: float, confidence: float | None, verdict: str
+    text: str, lasted_s: float, confidence: float | None, verdict: str
 ) -> None:
-    starter = BargeIn(TurnSettings(barge_in_words_s=0.75, barge_in_confidence=0.15))
-    over = Overlap(0.9, voiced_s, text, text, complete=True, confidence=confidence)
+    starter = BargeIn(TurnSettings(barge_in_words_s=0.7, barge_in_confidence=0.15))
+    over = Overlap(0.9, lasted_s / 2, lasted_s, text, text, complete=True, confidence=confidence)
     assert starter.judge(over) == verdict
 
 
 def test_a_question_that_may_go_on_is_not_whole_yet() -> None:
-    starter = BargeIn(TurnSettings(barge_in_words_s=0.75))
-    assert starter.judge(Overlap(0.6, 0.5, "who are you", "who are", complete=False)) is None
+    starter = BargeIn(TurnSettings(barge_in_words_s=0.7))
+    assert starter.judge(Overlap(0.6, 0.5, 0.5, "who are you", "who are", complete=False)) is None
+
+
+def test_what_an_echo_hides_of_a_sound_counts_as_lasting() -> None:
+    run = SpeechRun(SETTINGS)
+    windows = [0.9] * 5 + [0.1] * 4 + [0.9] * 5 + [0.1] * 3
+    for number, probability in enumerate(windows[:5]):
+        run.push((number + 1) * 512, probability)
+    over = Overlapping(Turn(1), run, Parts(SETTINGS, run), SETTINGS)
+    for number, probability in enumerate(windows[5:], 5):
+        voiced_s = run.voiced_s
+        run.push((number + 1) * 512, probability)
+        over.goes_on(run.voiced_s - voiced_s)
+    seen = over.known
+    assert (seen.since_s, seen.voiced_s, seen.lasted_s) == pytest.approx((0.544, 0.32, 0.448))
 
 
 def test_words_that_may_still_become_one_do_not_yield() -> None:
@@ -110,7 +128,7 @@ def test_lasting_speech_yields_where_words_do_not_come() -> None:
     assert judge("yeah yeah right", voiced_s=0.8) is None
     assert judge("", voiced_s=0.8, complete=True) == "go on", "its words are known: there are none"
     never = BargeIn(TurnSettings(barge_in_speech_s=0))
-    assert never.judge(Overlap(1.9, 1.9, "", "", complete=False)) is None
+    assert never.judge(Overlap(1.9, 1.9, 1.9, "", "", complete=False)) is None
 
 
 def test_without_words_it_goes_on_after_a_while() -> None:

@@ -61,7 +61,7 @@ SETTINGS = st.builds(
     mode=st.sampled_from(["open", "open", "push-to-talk"]),
     max_revisions=st.integers(0, 3),
     rejoin_s=st.sampled_from([0.0, 1.0, 8.0]),
-    barge_in_words_s=st.sampled_from([0.0, 0.75]),
+    barge_in_words_s=st.sampled_from([0.0, 0.7]),
     barge_in_speech_s=st.sampled_from([0.0, 0.8]),
 )
 

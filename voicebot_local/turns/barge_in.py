@@ -16,14 +16,15 @@ Verdict: TypeAlias = Literal["yield", "go on"]
 class Overlap:
     """What is known of the sound so far.
 
-    `since_s` it began, `voiced_s` of it is speech, `text` is understood; `sure` of it is what two
-    transcripts in a row agree on, but for the last word. `complete`: it is over, and so is its
-    transcript, of that `confidence` (0 to 1) where the recognizer knows. `failed`: nobody can tell
-    the words.
+    `since_s` it began; to its newest speech it lasted `lasted_s`, of which `voiced_s` is speech.
+    `text` is understood; `sure` of it is what two transcripts in a row agree on, but for the last
+    word. `complete`: it is over, and so is its transcript, of that `confidence` (0 to 1) where the
+    recognizer knows. `failed`: nobody can tell the words.
     """
 
     since_s: float
     voiced_s: float
+    lasted_s: float
     text: str
     sure: str
     complete: bool
@@ -37,8 +38,9 @@ class BargeIn:
     A stop word yields at once. Enough words that are not signs of listening yield once they are
     sure: half a word looks like several, and the reply stands still anyway. For the same reason
     they may have to last: a sign of listening is short, whatever it is misheard for, and a whole
-    question is one only if all of it is known. Speech without such signs yields when it lasts.
-    What ends before that, or stays without words for too long, was no interruption.
+    question is one only if all of it is known. Gaps count, for an echo hides some of the speech.
+    Speech without such signs yields when it lasts. What ends before that, or stays without words
+    for too long, was no interruption.
     """
 
     def __init__(self, settings: TurnSettings) -> None:
@@ -70,7 +72,7 @@ class BargeIn:
         if len(sure) < settings.barge_in_words:
             return False
         if _at_least(overlap.confidence, settings.barge_in_confidence):
-            return overlap.voiced_s >= settings.barge_in_words_s or self._asks(overlap)
+            return overlap.lasted_s >= settings.barge_in_words_s or self._asks(overlap)
         return False
 
     def _asks(self, overlap: Overlap) -> bool:

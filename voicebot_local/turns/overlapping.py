@@ -24,31 +24,38 @@ class Overlapping:
         self._settings = settings
         self._from = run.start
         self._voiced_s = run.voiced_s
+        self._speech_to = run.last_voiced
         self._answerable = False
 
     def goes_on(self, voiced_s: float) -> None:
         """So much more of it is speech (s)."""
         self._voiced_s += max(0.0, voiced_s)
+        if voiced_s > 0:
+            self._speech_to = self._run.last_voiced
 
     def paused(self, event: PlayoutPaused) -> None:
         """The reply stands still. Words over the last `answer_s` of one that asks are an answer."""
         self._answerable = event.complete and event.left_s <= self._settings.answer_s
 
+    @property
+    def known(self) -> Overlap:
+        """What it is judged by."""
+        turn = self.turn
+        return Overlap(
+            since_s=(self._run.position - self._from) / RECOGNIZER_RATE,
+            voiced_s=self._voiced_s,
+            lasted_s=(self._speech_to - self._from) / RECOGNIZER_RATE,
+            text=turn.text_so_far,
+            sure=turn.text_sure,
+            complete=not turn.open and not turn.waiting,
+            failed=turn.failed is not None,
+            confidence=None if turn.waiting else turn.confidence,
+        )
+
     def judge(self, barge_in: BargeIn, *, asks: bool) -> Verdict | None:
         """What it is by now; `asks`: the reply ends with a question."""
-        turn = self.turn
-        verdict = barge_in.judge(
-            Overlap(
-                since_s=(self._run.position - self._from) / RECOGNIZER_RATE,
-                voiced_s=self._voiced_s,
-                text=turn.text_so_far,
-                sure=turn.text_sure,
-                complete=not turn.open and not turn.waiting,
-                failed=turn.failed is not None,
-                confidence=None if turn.waiting else turn.confidence,
-            )
-        )
-        if verdict == "go on" and asks and self._answerable and turn.text_so_far:
+        verdict = barge_in.judge(self.known)
+        if verdict == "go on" and asks and self._answerable and self.turn.text_so_far:
             return "yield"
         return verdict
 

@@ -220,8 +220,8 @@ class TurnSettings(BaseModel):
         0.0,
         ge=0,
         le=5,
-        description="Speech that such words need at least (s), unless they are a whole question; "
-        "higher takes more short ones for misheard signs of listening. 0 believes them all.",
+        description="How long such words must last (s), unless they are a whole question; higher "
+        "takes more short ones for misheard signs of listening. 0 believes them all.",
     )
     barge_in_speech_s: float = Field(
         0.8,
