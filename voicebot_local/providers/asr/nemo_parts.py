@@ -77,7 +77,7 @@ class _Absent:
     """Stands for a class that is named and never made."""
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
-        raise NotImplementedError(f"{type(self).__name__} is not part of recognizing")
+        raise TypeError(f"{type(self).__name__} is not part of recognizing")
 
 
 class _Log:
