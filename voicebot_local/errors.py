@@ -75,3 +75,8 @@ class ProviderTimeout(ProviderError):
 
 class ProtocolViolation(ProviderError):
     """The provider answered something that makes no sense."""
+
+
+def first_line(error: BaseException) -> str:
+    """What `error` says, in a line; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from voicebot_local.errors import ModelError
+from voicebot_local.errors import ModelError, first_line
 from voicebot_local.models.manifest import Model
 from voicebot_local.models.source import Cut, RemoteFile, Stream
 
@@ -102,7 +102,7 @@ class Hub:
         if isinstance(error, httpx2.TransportError):
             first = isinstance(error, httpx2.ConnectError | httpx2.TimeoutException)
             what = f"{self.endpoint} does not answer" if first else "the connection broke"
-            raise Cut(f"{what} ({_short(error)})") from None
+            raise Cut(f"{what} ({first_line(error)})") from None
         raise error
 
     def _explain_answer(self, error: Any, model: Model) -> NoReturn:
@@ -165,7 +165,3 @@ def _begin(response: Any) -> int:
     """With which byte the answer begins; a server may give all where a part was asked for."""
     match = _RANGE.match(response.headers.get("Content-Range", ""))
     return int(match[1]) if response.status_code == 206 and match else 0
-
-
-def _short(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from voicebot_local.errors import ModelError
+from voicebot_local.errors import ModelError, first_line
 from voicebot_local.providers.asr.nemo_archive import Archive
 from voicebot_local.providers.asr.nemo_parts import build_parts
 from voicebot_local.providers.torchaudio_cpu import use_torchaudio_without_cuda
@@ -42,7 +42,7 @@ def _parts(config: dict[str, Any], weights: dict[str, Any]) -> Any:
             warnings.simplefilter("ignore")
             return build_parts(config, weights)
     except Exception as error:  # What another version of NeMo would raise here, nobody knows.
-        logger.warning("NeMo is imported as a whole, which takes longer: %s", _reason(error))
+        logger.warning("NeMo is imported as a whole, which takes longer: %s", first_line(error))
         return None
 
 
@@ -65,14 +65,10 @@ def _whole(path: Path, archive: Archive, config: dict[str, Any]) -> Any:
         Exception
     ) as error:  # NeMo, hydra and torch raise anything for a configuration they dislike.
         raise ModelError(
-            f"NeMo cannot build the model in {path}: {_reason(error)}",
+            f"NeMo cannot build the model in {path}: {first_line(error)}",
             "The file may be damaged (`voicebot-local models verify`) or made for another NeMo.",
         ) from error
     return model
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def import_nemo() -> Any:

@@ -6,12 +6,12 @@ Nothing here has run on a GPU yet; `cuda_graph = false` does without it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
-Tensor: TypeAlias = Any
+from voicebot_local.providers.cuda_graphs import recorded, rehearse
 
-_REHEARSALS = 3
-"""Runs before the recording, in which libraries allocate and choose their kernels."""
+Tensor: TypeAlias = Any
 
 
 class GraphStep:
@@ -24,22 +24,10 @@ class GraphStep:
 
     def __init__(self, step: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...]) -> None:
         """Rehearses and records; raises RuntimeError, or AssertionError without CUDA."""
-        import torch
-
         self._inputs = tuple(it.clone() for it in inputs)
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for _ in range(_REHEARSALS):
-                step(*self._inputs)
-        torch.cuda.current_stream().wait_stream(beside)
-        self._graph = torch.cuda.CUDAGraph()
-        # A recording that fails leaves its own stream current, whose memory is the recording's.
-        with (
-            torch.cuda.stream(torch.cuda.current_stream()),
-            torch.cuda.graph(self._graph, capture_error_mode="thread_local"),
-        ):
-            self._outputs = step(*self._inputs)
+        work = partial(step, *self._inputs)
+        rehearse(work)
+        self._graph, self._outputs = recorded(work)
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         for fixed, given in zip(self._inputs, inputs, strict=True):

@@ -3,9 +3,8 @@
 Of NeMo's step half is bookkeeping in Python: thousands of calls a chunk for modules and checks of
 types. Its shapes are the same chunk after chunk, so the operations can be recorded once and run by
 themselves: as a CUDA graph on a GPU, else by `torch.jit.trace`. They are the same operations, and
-that is checked before they are used. The last chunk
-may be cut short: it is filled up to a whole one, and its length says where it ends, as it would in
-a batch.
+that is checked before they are used. The last chunk may be cut short: it is filled up to a whole
+one, and its length says where it ends, as it would in a batch.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from voicebot_local.errors import first_line
 from voicebot_local.providers.asr.nemo_graph import GraphStep
 
 Tensor: TypeAlias = Any
@@ -55,8 +55,7 @@ def record(
                 recorded = way()
             difference = _difference(step, recorded, mel, shortest, caches)
         except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            logger.warning("the recognizer's step is not %s: %s", name, reason)
+            logger.warning("the recognizer's step is not %s: %s", name, first_line(error))
             continue
         if difference <= (1e-4 if mel.dtype == torch.float32 else 2e-2):
             return recorded

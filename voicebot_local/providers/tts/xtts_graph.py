@@ -6,10 +6,13 @@ Nothing here has run on a GPU yet; `cuda_graph = false` does without it.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import torch
 
+from voicebot_local.errors import first_line
+from voicebot_local.providers.cuda_graphs import recorded, rehearse
 from voicebot_local.providers.tts.xtts_tokens import TokenLoop
 
 logger = logging.getLogger(__name__)
@@ -17,8 +20,6 @@ logger = logging.getLogger(__name__)
 SHORT = (192, 384)
 """Cache lengths that a graph is recorded for, and the longest: what a short text does not fill
 need not be looked at."""
-_REHEARSALS = 3
-"""Runs before a recording, in which libraries allocate and choose their kernels."""
 
 
 class StepGraphs:
@@ -33,12 +34,8 @@ class StepGraphs:
         self._loop = loop
         self._sizes = sorted({size for size in SHORT if size < loop.longest} | {loop.longest})
         self._graphs: dict[int, Any] = {}
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for size in self._sizes * _REHEARSALS:
-                loop.fixed_step(size)
-        torch.cuda.current_stream().wait_stream(beside)
+        for size in self._sizes:
+            rehearse(partial(loop.fixed_step, size))
         self._pool = torch.cuda.graph_pool_handle()
         for size in reversed(self._sizes):  # what the longest needs is enough for the others
             self._record(size)
@@ -66,14 +63,7 @@ class StepGraphs:
         self._pool = torch.cuda.graph_pool_handle()
 
     def _record(self, size: int) -> None:
-        graph = torch.cuda.CUDAGraph()
-        # A recording that fails leaves its own stream current, whose memory is the recording's.
-        with (
-            torch.cuda.stream(torch.cuda.current_stream()),
-            torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"),
-        ):
-            self._loop.fixed_step(size)
-        self._graphs[size] = graph
+        self._graphs[size], _ = recorded(partial(self._loop.fixed_step, size), self._pool)
 
 
 def record(loop: TokenLoop) -> StepGraphs | None:
@@ -88,5 +78,6 @@ def record(loop: TokenLoop) -> StepGraphs | None:
 
 
 def _warn(error: BaseException) -> None:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    logger.warning("XTTS takes its steps one by one, no CUDA graph could be recorded: %s", reason)
+    logger.warning(
+        "XTTS takes its steps one by one, no CUDA graph could be recorded: %s", first_line(error)
+    )
